@@ -1,0 +1,72 @@
+"""Quiz questions in plain HTML: no script, no server, keyboard and screen reader friendly, every option explained."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Quiz:
+    """A question with explained options; displays itself.
+
+    Parameters
+    ----------
+    question : str
+        The question.
+    options : mapping of str to (bool, str)
+        Option -> (is it right, why).
+    """
+
+    question: str
+    options: Mapping[str, tuple[bool, str]]
+
+    def __repr__(self) -> str:
+        """Return the question with its options, without the answers."""
+        letters = "abcdefgh"
+        return "\n".join([self.question, *(f"  ({a}) {o}" for a, o in zip(letters, self.options, strict=False))])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<details><summary>{html.escape(option)}</summary>"
+            f'<p class="{"cr-right" if right else "cr-wrong"}"><strong>{"Right." if right else "No."}</strong> '
+            f"{html.escape(why)}</p></details>"
+            for option, (right, why) in self.options.items()
+        )
+        return f'<div class="cr-quiz"><p><strong>{html.escape(self.question)}</strong></p>{rows}</div>'
+
+
+def quiz(question: str, options: Mapping[str, tuple[bool, str]]) -> Quiz:
+    """Ask a question; each option opens to say whether it is right and why.
+
+    Parameters
+    ----------
+    question : str
+        The question.
+    options : mapping of str to (bool, str)
+        Three to six options -> (is it right, why); at least one right and one wrong.
+
+    Returns
+    -------
+    Quiz
+        Displays itself as the last value of a cell.
+
+    Raises
+    ------
+    ValueError
+        If the question is empty, an option lacks its explanation, or none or all are right.
+    """
+    if not isinstance(question, str) or not question.strip():
+        raise ValueError(f"question must be a sentence, but is {question!r}.")
+    if not 3 <= len(options) <= 6:
+        raise ValueError(f"options must be three to six, but there are {len(options)}.")
+    for option, entry in options.items():
+        pair = entry if isinstance(entry, tuple) and len(entry) == 2 else (None, "")
+        if not isinstance(pair[0], bool) or not isinstance(pair[1], str) or len(pair[1].strip()) < 15:
+            raise ValueError(
+                f"option {option!r} must map to (True or False, an explanation of 15 characters or more)."
+            )
+    if len({right for right, _ in options.values()}) != 2:
+        raise ValueError("options must hold at least one right and one wrong answer.")
+    return Quiz(question, dict(options))

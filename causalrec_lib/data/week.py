@@ -1,0 +1,211 @@
+"""A week of a world as a shop's collectors write it: raw events in order of arrival, with their dirt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from causalrec_lib import _validate
+from causalrec_lib.data.world import World
+from causalrec_lib.data.world._ratings import stars as stars_of
+
+KEY = ["user_id", "item_id"]
+DAY = 86_400
+DECISION = pd.Timestamp("2025-03-03")
+BOT_SHELVES = 50
+_Rows = tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True)
+class Dirt:
+    """How dirty the raw log is; every number is a share unless it says otherwise.
+
+    Parameters
+    ----------
+    bots : int
+        Number of crawlers; each loads 50 shelves in under two minutes.
+    retry : float
+        Purchases from a shelf that are sent twice (same `event_id`, some seconds later).
+    slow_clock : float
+        Users whose device stamps views and purchases up to two days early; the server's clock is right.
+
+    Notes
+    -----
+    Chapter: concepts/02_behaviour_data
+    """
+
+    bots: int = 12
+    retry: float = 0.10
+    slow_clock: float = 0.15
+
+
+@dataclass(frozen=True)
+class RawWeek:
+    """What a shop has after a week, and (apart from it) what it does not have.
+
+    Parameters
+    ----------
+    candidates : pandas.DataFrame
+        One row a user-item pair that could be shown: `user_id`, `item_id` and what was known at `decision`.
+    events : pandas.DataFrame
+        `event_id`, `timestamp` (device), `received` (server), `user_id`, `item_id`, `event` (shelf, view, consume,
+        rate) and `stars` (of rate), in order of arrival.
+    decision : pandas.Timestamp
+        Time at which the shelves were decided.
+    bots : frozenset of str
+        User ids of the crawlers; no real log has this.
+    pairs : pandas.DataFrame
+        `user_id`, `item_id`, `user`, `item`, `exposed`, `consumed` of people: the table that cleaning should give.
+
+    Notes
+    -----
+    Chapter: concepts/02_behaviour_data
+    """
+
+    candidates: pd.DataFrame
+    events: pd.DataFrame
+    decision: pd.Timestamp
+    bots: frozenset[str]
+    pairs: pd.DataFrame
+
+
+def raw_week(world: World, n_pairs: int, seed: int, dirt: Dirt | None = None) -> RawWeek:
+    """Write a week of a world's exposure log as raw events, with three weeks of history before it.
+
+    Parameters
+    ----------
+    world : World
+        Where the week happens.
+    n_pairs : int
+        Number of user-item pairs that could be shown.
+    seed : int
+        Decides the week, and all that is drawn on top of it.
+    dirt : Dirt, optional
+        How dirty the log is.
+
+    Returns
+    -------
+    RawWeek
+        Candidates, events, and the labels of both.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+
+    Notes
+    -----
+    In the week before the decision nobody was shown anything: a pair is consumed with the probability of its Y(0).
+    Stars belong to the pair; a display does not change them. Who writes them down depends on the stars.
+    Chapter: concepts/02_behaviour_data
+    """
+    dirt = dirt or Dirt()
+    for name in ("retry", "slow_clock"):
+        _validate.number(getattr(dirt, name), name, 0, 1)
+    log = world.exposure_log(_validate.integer(n_pairs, "n_pairs", 1), seed=_validate.integer(seed, "seed"))
+    rng = np.random.default_rng([seed, 20250303])
+    known = log.drop(columns=["user", "item", "exposed", "consumed", "marketing"])
+    known.insert(0, "user_id", log["user"].map("u{:05d}".format))
+    known.insert(1, "item_id", log["item"].map("i{:05d}".format))
+    stars = stars_of(world.core.pairs(log["user"].to_numpy(), log["item"].to_numpy()))
+    people = _people(known, log, world.truth.pairs(log)["p0"].to_numpy(), stars, world.core.parameters.bother, rng)
+    first_bot = world.shape[0] + 90_000
+    crawlers, crawl = _bots(known, first_bot, rng, _validate.integer(dirt.bots, "bots"))
+    events = _soil(pd.concat([people, crawl], ignore_index=True), dirt, rng)
+    return RawWeek(
+        candidates=pd.concat([known, crawlers], ignore_index=True).sample(
+            frac=1, random_state=seed, ignore_index=True
+        ),
+        events=events,
+        decision=DECISION,
+        bots=frozenset(crawlers["user_id"]),
+        pairs=known[KEY].assign(**{c: log[c] for c in ("user", "item", "exposed", "consumed")}),
+    )
+
+
+def _rows(
+    n: int, where: NDArray[np.bool_], event: str, seconds: ArrayLike, stars: ArrayLike, shelf: ArrayLike
+) -> _Rows:
+    at = np.flatnonzero(where)
+    columns = (np.broadcast_to(column, n)[at] for column in (event, seconds, stars, shelf))
+    return at, *columns
+
+
+def _frame(known: pd.DataFrame, parts: Sequence[_Rows]) -> pd.DataFrame:
+    at, event, seconds, stars, shelf = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return pd.DataFrame(
+        {
+            **{key: known[key].to_numpy(dtype=object)[at] for key in KEY},
+            "event": event.astype(object),
+            "received": DECISION + pd.to_timedelta(np.rint(seconds), unit="s"),
+            "stars": stars,
+            "shelf": shelf,
+        }
+    )
+
+
+def _people(
+    known: pd.DataFrame,
+    log: pd.DataFrame,
+    p0: NDArray[np.float64],
+    stars: NDArray[np.int64],
+    bother: tuple[float, ...],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Events of people: three weeks of looking around, a week of purchases, the decision, a week with shelves."""
+    n = len(known)
+    T, Y = log["exposed"].to_numpy(dtype=bool), log["consumed"].to_numpy(dtype=bool)
+    shelf = rng.uniform(0, 3 * DAY, n)
+    bought = np.where(T, shelf + rng.uniform(60, DAY, n), rng.uniform(60, 6.5 * DAY, n))
+    view = np.where(T, shelf + rng.uniform(size=n) * (bought - shelf), bought - rng.uniform(0, 60, n))
+    looked = Y | (rng.uniform(size=n) < np.where(T, 0.35, 0.05))
+    earlier = rng.uniform(size=n) < p0
+    seen = rng.poisson(np.exp(-1.5 + 0.5 * log["score"].to_numpy()))
+    writes = Y & (rng.uniform(size=n) < np.asarray(bother)[stars - 1])
+    parts = [
+        _rows(n, T, "shelf", shelf, np.nan, False),
+        _rows(n, looked, "view", view, np.nan, False),
+        _rows(n, Y, "consume", bought, np.nan, T),
+        _rows(n, writes, "rate", bought + rng.uniform(DAY / 24, DAY / 2, n), stars.astype(float), False),
+        _rows(n, earlier, "consume", -rng.uniform(0, 7 * DAY, n), np.nan, False),
+        *(_rows(n, seen > j, "view", -rng.uniform(0, 21 * DAY, n), np.nan, False) for j in range(seen.max())),
+    ]
+    return _frame(known, parts)
+
+
+def _bots(known: pd.DataFrame, first: int, rng: np.random.Generator, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Crawlers: candidates of their own, shelves two seconds apart, a purchase call after most of them."""
+    items = known["item_id"].unique()
+    each = min(BOT_SHELVES, len(items))
+    bots = known.iloc[rng.integers(0, len(known), n * each)].reset_index(drop=True)
+    bots["user_id"] = np.repeat([f"u{first + j:05d}" for j in range(n)], each).astype(object)
+    chosen = [rng.choice(items, each, replace=False) for _ in range(n)]
+    bots["item_id"] = np.concatenate(chosen) if chosen else np.empty(0, dtype=object)
+    start = np.repeat(rng.uniform(0, 3 * DAY, n), each) + np.tile(2.0 * np.arange(each), n)
+    hit = rng.uniform(size=len(bots)) < 0.7
+    every = np.ones(len(bots), dtype=bool)
+    parts = [
+        _rows(len(bots), every, "shelf", start, np.nan, False),
+        _rows(len(bots), hit, "consume", start + 1, np.nan, False),
+    ]
+    return bots, _frame(bots, parts)
+
+
+def _soil(events: pd.DataFrame, dirt: Dirt, rng: np.random.Generator) -> pd.DataFrame:
+    """Number the events, send some twice, set some clocks wrong, and put all in order of arrival."""
+    events = events.assign(number=rng.permutation(len(events)))
+    again = events[events["shelf"] & (rng.uniform(size=len(events)) < dirt.retry)].copy()
+    again["received"] += pd.to_timedelta(rng.integers(1, 30, len(again)), unit="s")
+    names = np.sort(events["user_id"].unique())
+    slow = pd.Series(np.where(rng.uniform(size=len(names)) < dirt.slow_clock, rng.uniform(0, 2 * DAY, len(names)), 0))
+    events = pd.concat([events, again])
+    behind = np.where(events["event"] == "shelf", 0.0, events["user_id"].map(slow.set_axis(names)))
+    events["timestamp"] = events["received"] - pd.to_timedelta(np.rint(behind), unit="s")
+    events = events.iloc[np.lexsort((events["number"], events["received"]))].reset_index(drop=True)
+    events["event_id"] = events["number"].map("e{:07d}".format)
+    return events[["event_id", "timestamp", "received", *KEY, "event", "stars"]]

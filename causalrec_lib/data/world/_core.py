@@ -1,0 +1,262 @@
+"""The state of a world, and everything that holds for a user-item pair, computed where it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from causalrec_lib.data.world import _mechanisms as m
+from causalrec_lib.data.world import _population as population
+from causalrec_lib.data.world._streams import pair_uniform, stream
+from causalrec_lib.data.world.parameters import Parameters
+
+Array = NDArray[Any]
+
+CACHE_PAIRS = 4_000_000
+BLOCK_PAIRS = 1_000_000
+MAX_NETWORK_PAIRS = 20_000_000
+
+
+@dataclass
+class Core:
+    """What decides a world: switches, tables with hidden columns, low-rank factors of score and hidden affinity.
+
+    No matrix of all pairs is kept beyond `CACHE_PAIRS` pairs: `pairs` computes any sample or block from the factors,
+    `blocks` walks over all of them about `BLOCK_PAIRS` at a time.
+    """
+
+    seed: int
+    confounding: str
+    overlap: str
+    interference: float
+    drift: float
+    parameters: Parameters
+    users: pd.DataFrame
+    items: pd.DataFrame
+    reviews: pd.DataFrame
+    friends: sparse.csr_matrix
+    score_factors: tuple[Array, Array]
+    hidden_factors: tuple[Array, Array]
+    drift_factors: tuple[Array, Array]
+    P: Array = field(init=False)
+    L: Array = field(init=False)
+    C: Array = field(init=False)
+    v: Array = field(init=False)
+    q: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        f = np.float32
+        self.P = population.standardise(self.items["log_popularity"].to_numpy()).astype(f)
+        self.C = population.standardise(np.log(self.items["price"].to_numpy())).astype(f)
+        self.L = population.standardise(self.users["log_activity"].to_numpy()).astype(f)
+        self.q = self.items["quality"].to_numpy().astype(f)
+        self.v = self.users["annoyed"].to_numpy().astype(f)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return (n_users, n_items)."""
+        return len(self.users), len(self.items)
+
+    @cached_property
+    def _matrices(self) -> dict[str, Array]:
+        return {n: (a @ b.T).astype(np.float32) for n, (a, b) in self._factors.items() if n != "drift"}
+
+    @property
+    def _factors(self) -> dict[str, tuple[Array, Array]]:
+        return {"score": self.score_factors, "hidden": self.hidden_factors, "drift": self.drift_factors}
+
+    def low_rank(self, name: str, users: Array, items: Array) -> Array:
+        """Return the named factor product at the pairs, as float32; users and items broadcast."""
+        if name != "drift" and self.shape[0] * self.shape[1] <= CACHE_PAIRS:
+            return self._matrices[name][users, items]
+        left, right = self._factors[name]
+        if users.ndim == 2 and users.shape[1] == 1 and items.shape[0] == 1:
+            return (left[users[:, 0]] @ right[items[0]].T).astype(np.float32)
+        return _row_products(left, right, users, items).astype(np.float32)
+
+    def pairs(self, users: Array, items: Array, week: int = 0) -> Pairs:
+        """Return the pairs (users[j], items[j]); pass a column and a row for a block."""
+        return Pairs(self, np.asarray(users), np.asarray(items), week)
+
+    def blocks(self, week: int = 0) -> Iterator[Pairs]:
+        """Walk over all pairs, some users at a time."""
+        n, n_items = self.shape
+        step = max(1, BLOCK_PAIRS // n_items)
+        everything = np.arange(n_items)[None, :]
+        for first in range(0, n, step):
+            yield self.pairs(np.arange(first, min(first + step, n))[:, None], everything, week)
+
+    @cached_property
+    def friend_share(self) -> sparse.csr_matrix:
+        """Return the row-normalised friendship graph."""
+        degree = np.maximum(np.asarray(self.friends.sum(axis=1)).ravel(), 1)
+        return (sparse.diags((1 / degree).astype(np.float32)) @ self.friends).tocsr()
+
+    def expected_friends_shown(self) -> Array:
+        """Return the mean share of friends shown each item, shape (n_users, n_items), from the propensities."""
+        self.network_fits()
+        return self.friend_share @ np.concatenate([b.e for b in self.blocks()])
+
+    def friends_shown(self, draw: int) -> Array:
+        """Return the realised share of friends shown each item in one draw of the exposures."""
+        self.network_fits()
+        return self.friend_share @ np.concatenate([b.exposed(draw).astype(np.float32) for b in self.blocks()])
+
+    def network_fits(self) -> None:
+        """Refuse worlds whose matrices of all pairs would not fit in memory."""
+        if self.shape[0] * self.shape[1] > MAX_NETWORK_PAIRS:
+            raise ValueError(
+                f"interference needs the exposures of all friends at once; {self.shape} is too large, "
+                f"keep n_users * n_items below {MAX_NETWORK_PAIRS}."
+            )
+
+
+def _row_products(left: Array, right: Array, users: Array, items: Array) -> Array:
+    users, items = np.broadcast_arrays(users, items)
+    return np.sum([left[users, k] * right[items, k] for k in range(left.shape[1])], axis=0)
+
+
+class Pairs:
+    """Everything that holds for some user-item pairs; each property is computed when first asked for."""
+
+    def __init__(self, core: Core, users: Array, items: Array, week: int = 0) -> None:
+        self.core, self.users, self.items, self.week = core, users, items, week
+        self.p = core.parameters
+
+    @cached_property
+    def S(self) -> Array:
+        """Return the recommender's score, the observed affinity."""
+        return self.core.low_rank("score", self.users, self.items)
+
+    @cached_property
+    def H(self) -> Array:
+        """Return the hidden affinity; it turns away from its start by `drift` radians a week."""
+        now = self.core.low_rank("hidden", self.users, self.items)
+        if self.week == 0 or self.core.drift == 0:
+            return now
+        angle = np.float32(self.core.drift * self.week)
+        return np.cos(angle) * now + np.sin(angle) * self.core.low_rank("drift", self.users, self.items)
+
+    @property
+    def P(self) -> Array:
+        """Return the standardised log popularity."""
+        return self.core.P[self.items]
+
+    @property
+    def L(self) -> Array:
+        """Return the standardised log activity."""
+        return self.core.L[self.users]
+
+    @cached_property
+    def A(self) -> Array:
+        """Return the affinity."""
+        return m.affinity(self.p, self.S, self.H)
+
+    @cached_property
+    def tau(self) -> Array:
+        """Return the effect of exposure on the log-odds."""
+        K = m.familiarity(self.p, self.S, self.P)
+        return m.lift_log_odds(self.p, self.A, K, self.core.v[self.users])
+
+    @cached_property
+    def base(self) -> Array:
+        """Return the log-odds of consuming when not shown."""
+        return m.base_log_odds(self.p, self.A, self.P, self.L, self.core.C[self.items])
+
+    @cached_property
+    def p0(self) -> Array:
+        """Return P(Y(0) = 1)."""
+        return m.outcome_probability(self.base, 0.0)
+
+    @cached_property
+    def p1(self) -> Array:
+        """Return P(Y(1) = 1)."""
+        return m.outcome_probability(self.base, self.tau)
+
+    @cached_property
+    def e(self) -> Array:
+        """Return the propensity of exposure given everything but the marketing coin."""
+        c = self.core
+        return m.exposure_probability(
+            self.p, c.confounding, c.overlap, self.S, self.H, c.q[self.items], self.P, self.L
+        )
+
+    def uniform(self, *names: str | int) -> Array:
+        """Return the pairs' uniforms of that name."""
+        return pair_uniform(self.core.seed, names, self.users, self.items)
+
+    def marketing(self, draw: int) -> Array:
+        """Return the marketing coin of each pair."""
+        return (self.uniform("marketing", draw) < 0.5).astype(np.float32)
+
+    def exposed(self, draw: int) -> Array:
+        """Return the realised exposures of one draw of the week."""
+        return self.uniform("exposure", draw) < m.exposure_given_marketing(self.p, self.e, self.marketing(draw))
+
+    def potential(self, draw: int, F: Array | float = 0.0) -> tuple[Array, Array]:
+        """Return the realised (Y(0), Y(1)): both are read off one uniform a pair."""
+        u = self.uniform("outcome", draw)
+        g = self.core.interference
+        return u < m.tell_a_friend(self.p0, g, F), u < m.tell_a_friend(self.p1, g, F)
+
+
+def build(
+    p: Parameters, seed: int, n_users: int, n_items: int, reviews: pd.DataFrame | None, **switches: Any
+) -> Core:
+    """Draw the population and return the core of the world.
+
+    Parameters
+    ----------
+    p : Parameters
+        Coefficients.
+    seed : int
+        Seed of the world.
+    n_users, n_items : int
+        Sizes.
+    reviews : DataFrame or None
+        Tidy reviews; None generates phrases.
+    **switches
+        `confounding`, `overlap`, `interference`, `drift`.
+
+    Returns
+    -------
+    Core
+        The state of the world.
+
+    Notes
+    -----
+    Chapter: reference/world
+    """
+    items, dealt, phi = population.make_items(p, n_items, seed, reviews)
+    d = phi.shape[1]
+    ages = dealt["age"].to_numpy() if reviews is not None and "age" in dealt else None
+    users, seen, unseen = population.make_users(p, n_users, seed, ages, d)
+    rng = stream(seed, "tastes")
+    departments = items["department"].cat.codes.to_numpy()
+    G = 0.6 * rng.standard_normal((len(population.SEGMENTS), departments.max() + 1))
+    likes = G[users["segment"].cat.codes.to_numpy()]
+    later = rng.standard_normal((n_users, d)) / np.sqrt(d)
+    q = p.w_q * items["quality"].to_numpy()[:, None]
+    one = np.ones((n_users, 1))
+    hidden_right = np.hstack([phi, q])
+    return Core(
+        seed=seed,
+        parameters=p,
+        users=users,
+        items=items,
+        reviews=dealt[["item", "text", "stars"]],
+        friends=population.make_friends(users, seed),
+        score_factors=population.scaled_factors(
+            np.hstack([seen, likes]), np.hstack([phi, np.eye(likes.shape[1])[departments]])
+        ),
+        hidden_factors=population.scaled_factors(np.hstack([unseen, one]), hidden_right),
+        drift_factors=population.scaled_factors(np.hstack([later, one]), hidden_right),
+        **switches,
+    )

@@ -1,0 +1,147 @@
+"""Truth about ratings, text, experiments, time and structure; `Truth` adds effects and policies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from causalrec_lib import _validate
+from causalrec_lib.data.world import _dynamics as dynamics
+from causalrec_lib.data.world import _events as events
+from causalrec_lib.data.world import _experiment as experiment
+from causalrec_lib.data.world import _graph as graph
+from causalrec_lib.data.world import _mechanisms as m
+from causalrec_lib.data.world import _ratings as ratings
+from causalrec_lib.data.world._core import Core, Pairs
+from causalrec_lib.data.world._textroles import ATTRIBUTES
+from causalrec_lib.data.world.policies import make_policy
+
+Array = NDArray[Any]
+
+
+class RoleTruth:
+    """Exact answers beyond the effect of exposure.
+
+    Parameters
+    ----------
+    core : Core
+        The world.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def _mean(self, of: Callable[[Pairs], Array]) -> float:
+        """Return the mean over all pairs."""
+        total = sum(float(np.sum(of(x), dtype=np.float64)) for x in self._core.blocks())
+        return total / float(np.prod(self._core.shape))
+
+    def _matrix(self, of: Callable[[Pairs], Array]) -> Array:
+        self._core.network_fits()
+        return np.concatenate([of(x) for x in self._core.blocks()])
+
+    # Ratings ----------------------------------------------------------------------------------------------
+
+    @property
+    def stars(self) -> Array:
+        """Return the stars of every pair, written down or not, shape (n_users, n_items)."""
+        return self._matrix(lambda x: ratings.stars(x).astype(np.int8))
+
+    @property
+    def rating_propensity(self) -> Array:
+        """Return P(rated | the pair's stars and causes), shape (n_users, n_items)."""
+        return self._matrix(lambda x: ratings.rating_propensity(x, ratings.stars(x)).astype(np.float32))
+
+    def mean_stars(self) -> float:
+        """Return the mean stars over all pairs, what a log of volunteers overstates."""
+        return self._mean(ratings.stars)
+
+    def rated_share(self) -> pd.Series:
+        """Return P(rated | stars) for 1 to 5 stars, over all pairs."""
+        seen, all_ = np.zeros((2, 5))
+        for x in self._core.blocks():
+            r = ratings.stars(x)
+            seen += np.bincount(r.ravel() - 1, ratings.rating_propensity(x, r).ravel(), 5)
+            all_ += np.bincount(r.ravel() - 1, minlength=5)
+        return pd.Series(seen / np.maximum(all_, 1), index=pd.RangeIndex(1, 6, name="stars"), name="rated")
+
+    # Text -------------------------------------------------------------------------------------------------
+
+    def attribute_effect(self, name: str) -> float:
+        """Return the effect on P(click) of one attribute of the blurb, the other one a fair coin, over all pairs."""
+        _validate.one_of(name, "name", ATTRIBUTES)
+        p = self._core.parameters
+
+        def effect(x: Pairs) -> Array:
+            total = np.zeros(x.S.shape)
+            for other in (0, 1):
+                for level, sign in ((1, 0.5), (0, -0.5)):
+                    both = (level, other) if name == "promise" else (other, level)
+                    total += sign * m.blurb_click(p, x.base, x.tau, *both)
+            return total
+
+        return self._mean(effect)
+
+    def mediation(self) -> dict[str, float]:
+        """Return the effect of the promise on satisfaction: total, direct, and indirect through the expectation."""
+        p = self._core.parameters
+        indirect = p.m_promise * p.s_expect
+        return {"total": p.s_promise + indirect, "direct": p.s_promise, "indirect": indirect}
+
+    def reaction_effect(self) -> dict[str, float]:
+        """Return the effect of the promise on P(positive), P(negative) and the mean coded sentiment of a reaction."""
+        p = self._core.parameters
+
+        def change(of: Callable[[Array, Array], Array]) -> float:
+            return self._mean(
+                lambda x: of(*m.mood_probabilities(p, x.S, x.A, 1)) - of(*m.mood_probabilities(p, x.S, x.A, 0))
+            )
+
+        return {
+            "positive": change(lambda up, down: up),
+            "negative": change(lambda up, down: down),
+            "sentiment": change(lambda up, down: up - down),
+        }
+
+    # Experiments and time ---------------------------------------------------------------------------------
+
+    def compliance_types(self, compliance: float = 1.0) -> pd.Series:
+        """Return each user's type in a trial: "complier", "never-taker" or "always-taker"."""
+        kind = experiment.compliance_types(self._core, compliance)
+        return pd.Series(kind, index=pd.RangeIndex(len(kind), name="user"), name="type")
+
+    def ab_effect(self, policy_a: Any, policy_b: Any, outcome: str = "consumed", compliance: float = 1.0) -> float:
+        """Return the effect of giving everybody b instead of a, under interference the global one.
+
+        With `compliance` below 1 the average is over compliers: what the trial's instrument can find.
+        """
+        a, b = make_policy(self._core, policy_a), make_policy(self._core, policy_b)
+        kind = experiment.compliance_types(self._core, compliance)
+        return experiment.ab_effect(self._core, a, b, outcome, kind == "complier")
+
+    def weekly_ate(self, n_weeks: int = 12) -> pd.Series:
+        """Return the average effect of exposure in each week of `world.weeks`, over pairs whose item is out."""
+        return dynamics.weekly_ate(self._core, n_weeks)
+
+    def event_labels(self, n_sessions: int = 5_000, days: int = 28, seed: int | None = None) -> pd.DataFrame:
+        """Return which rows of `world.events` (same arguments) are bots', duplicates or outliers."""
+        return events.event_stream(self._core, n_sessions, days, seed)[1]
+
+    # Structure --------------------------------------------------------------------------------------------
+
+    def dag(self) -> nx.DiGraph:
+        """Return the causal graph under the world's switches."""
+        return graph.dag(self._core.confounding, self._core.interference)
+
+    def adjustment_set(self, question: str = "exposure") -> tuple[str, ...] | None:
+        """Return the columns to adjust for; None where no observed columns suffice; see `graph.adjustment_set`."""
+        return graph.adjustment_set(question, self._core.confounding)
+
+    def hidden(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return users and items with the columns that no log shows: `annoyed`; `quality`, `mean_stars`."""
+        return self._core.users.copy(), self._core.items.copy()

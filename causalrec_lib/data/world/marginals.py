@@ -1,0 +1,113 @@
+"""What a log looks like from outside: the same quantities for the world and for real sets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from causalrec_lib import _validate
+
+if TYPE_CHECKING:
+    from causalrec_lib.data.world.world import World
+
+STARS = (1, 2, 3, 4, 5)
+
+
+def top_share(counts: ArrayLike, share: float = 0.01) -> float:
+    """Return the share of events that falls on the top `share` of items.
+
+    Parameters
+    ----------
+    counts : array-like
+        Events of each item.
+    share : float
+        Share of items, at least one item.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Notes
+    -----
+    Chapter: reference/world
+    """
+    c = np.sort(_validate.vector(counts, "counts"))[::-1]
+    return float(c[: max(1, round(share * len(c)))].sum() / c.sum())
+
+
+def of_stars(stars: ArrayLike) -> dict[str, float]:
+    """Return the mean and the distribution of stars.
+
+    Parameters
+    ----------
+    stars : array-like
+        Stars from 1 to 5.
+
+    Returns
+    -------
+    dict
+        "mean stars" and the five shares.
+    """
+    r = _validate.vector(stars, "stars")
+    return {"mean stars": float(r.mean()), **{f"share of {k} stars": float((r == k).mean()) for k in STARS}}
+
+
+def of_ratings(
+    ratings: pd.DataFrame, user: str = "user", item: str = "item", stars: str = "stars"
+) -> dict[str, float]:
+    """Return the marginals of a set of ratings.
+
+    Parameters
+    ----------
+    ratings : DataFrame
+        One row a rating.
+    user, item, stars : str
+        Column names.
+
+    Returns
+    -------
+    dict
+        Density, concentration on the top items, stars, and the correlation of popularity and mean stars.
+    """
+    _validate.frame(ratings, "ratings", (user, item, stars))
+    by = ratings.groupby(item, observed=True)[stars].agg(["size", "mean"])
+    cells = ratings[user].nunique() * len(by)
+    return {
+        "density of ratings": len(ratings) / cells,
+        "top 1 % of items, share of ratings": top_share(by["size"]),
+        "correlation of log popularity and mean stars": float(np.corrcoef(np.log(by["size"]), by["mean"])[0, 1]),
+        **of_stars(ratings[stars]),
+    }
+
+
+def of_world(world: World) -> pd.DataFrame:
+    """Return the world's marginals.
+
+    Parameters
+    ----------
+    world : World
+        The world.
+
+    Returns
+    -------
+    DataFrame
+        Index `quantity`, column `world`.
+    """
+    t = world.truth
+    rated = t.rated_share()
+    rows = {
+        "top 1 % of items, share of past events": top_share(world.items["popularity"]),
+        "top 1 % of items, share of raw events": top_share(world.events()["item_id"].value_counts()),
+        **of_ratings(world.ratings_log()),
+        "mean stars of all pairs": t.mean_stars(),
+        **{f"rated, given {k} stars": float(rated[k]) for k in STARS},
+        "exposed, share of pairs": t.mean_propensity(),
+        "consumed, share of exposed pairs": t.consumption()["exposed"],
+        "consumed, share of other pairs": t.consumption()["not exposed"],
+        "clicks per shown slot": float(world.slate_log(5_000)["clicked"].mean()),
+    }
+    return pd.DataFrame({"world": pd.Series(rows)}).rename_axis("quantity")

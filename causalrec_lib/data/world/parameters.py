@@ -1,0 +1,118 @@
+"""Every number in the structural equations of the world, in one place, with its letter."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Coefficients of the world; the letters are those of the equations on the world's page.
+
+    Parameters
+    ----------
+    d : int
+        Number of taste dimensions.
+    w_s, w_h : float
+        Weight of the observed and the hidden part in the affinity.
+    w_q : float
+        Weight of hidden quality against hidden taste in the hidden part.
+    b0, b1, b2, b3, b4 : float
+        Outcome without exposure: intercept (log-odds), affinity, popularity, activity, price.
+    t1, t2, t3 : float
+        Effect of exposure (log-odds): size, steepness in affinity, annoyance.
+    k0, k1, k2 : float
+        Familiarity, the chance that the user finds the item anyway: intercept, popularity, score.
+    a0, a1, a2, a3, a_h, a_q : float
+        Exposure (log-odds): intercept, popularity, score, activity; hidden affinity and quality (switch "hidden").
+    e_random : float
+        Exposure probability where nothing confounds.
+    kappa : float
+        Strength of the marketing coin, an instrument, in (0, 2].
+    sd_popularity, pop_q, pop_m : float
+        Spread of log popularity; its correlation with quality and with the advertising spend.
+    r1, r_sd : float
+        Latent satisfaction behind the stars: slope in affinity, noise.
+    cuts : tuple of float
+        Cut points of the latent satisfaction between stars.
+    history : int
+        Weeks over which ratings accumulate.
+    bother : tuple of float
+        Probability of writing down a rating of 1..5 stars after consuming.
+    eta : float
+        Examination of slot k is k ** -eta.
+    l_s, l_p, l_m : float
+        Logits of the logging policy: score, popularity, bonus of sponsored items.
+    sponsored : float
+        Share of sponsored items, drawn at random.
+    candidates : int
+        Items that a session's retrieval step hands to the ranking step, drawn uniformly.
+    g_promise, g_number, g_both : float
+        Effects of the blurb's attributes on the log-odds of a click, and their product.
+    c0, c_q, c_price : float
+        How sellers choose to promise when nobody randomises: intercept, hidden quality, price.
+    m_a, m_promise, m_sd : float
+        Expectation: affinity, effect of the promise, noise.
+    s_0, s_a, s_expect, s_promise, s_sd : float
+        Satisfaction after consuming: level, affinity, expectation (disappointment), direct promise, noise.
+    mood : tuple of float
+        A reaction is negative below the first, positive above the second.
+    """
+
+    d: int = 6
+    w_s: float = 0.75
+    w_h: float = 0.65
+    w_q: float = 0.8
+    b0: float = -3.1
+    b1: float = 0.9
+    b2: float = 0.7
+    b3: float = 0.3
+    b4: float = 0.2
+    t1: float = 4.0
+    t2: float = 1.2
+    t3: float = 1.6
+    k0: float = -0.5
+    k1: float = 2.2
+    k2: float = 1.2
+    a0: float = -1.2
+    a1: float = 0.9
+    a2: float = 0.5
+    a3: float = 0.35
+    a_h: float = 0.35
+    a_q: float = 0.6
+    e_random: float = 0.3
+    kappa: float = 1.0
+    sd_popularity: float = 1.29
+    pop_q: float = 0.3
+    pop_m: float = 0.5
+    r1: float = 0.8
+    r_sd: float = 1.0
+    cuts: tuple[float, ...] = (-1.81, -1.20, -0.55, 0.23)
+    history: int = 4
+    bother: tuple[float, ...] = (0.52, 0.55, 0.46, 0.42, 0.415)
+    eta: float = 1.0
+    l_s: float = 1.5
+    l_p: float = 0.5
+    l_m: float = 3.0
+    sponsored: float = 0.2
+    candidates: int = 20
+    g_promise: float = 0.5
+    g_number: float = 0.25
+    g_both: float = -0.2
+    c0: float = -0.3
+    c_q: float = -0.8
+    c_price: float = 0.4
+    m_a: float = 0.5
+    m_promise: float = 0.8
+    m_sd: float = 0.7
+    s_0: float = 6.5
+    s_a: float = 1.4
+    s_expect: float = -0.6
+    s_promise: float = 0.15
+    s_sd: float = 1.2
+    mood: tuple[float, float] = (5.5, 7.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the parameters by name."""
+        return asdict(self)

@@ -1,0 +1,158 @@
+"""Recommendation policies: who gets shown what, with exact probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from causalrec_lib import _validate
+from causalrec_lib.data.world._core import BLOCK_PAIRS, Core, Pairs
+
+Array = NDArray[Any]
+Scorer = Callable[[Pairs], Array]
+
+UPLIFT_SCALE = 10.0
+
+
+def logging_log_odds(x: Pairs) -> Array:
+    """Return the logits of the logging policy: score, popularity, a bonus for sponsored items.
+
+    Parameters
+    ----------
+    x : Pairs
+        The pairs.
+
+    Returns
+    -------
+    array
+        Logits, of the pairs' shape.
+    """
+    p = x.p
+    sponsored = x.core.items["sponsored"].to_numpy(np.float32)[x.items]
+    return np.float32(p.l_s) * x.S + np.float32(p.l_p) * x.P + np.float32(p.l_m) * sponsored
+
+
+SCORERS: dict[str, Scorer] = {
+    "random": lambda x: np.zeros_like(x.S),
+    "popular": lambda x: np.broadcast_to(x.P, x.S.shape),
+    "score": lambda x: x.S,
+    "logging": logging_log_odds,
+    "consumption": lambda x: np.log(x.p0 + x.e * (x.p1 - x.p0)),
+    "best": lambda x: x.base + x.tau,
+    "uplift": lambda x: np.float32(UPLIFT_SCALE) * (x.p1 - x.p0),
+}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One item for each user, drawn with known probabilities.
+
+    Parameters
+    ----------
+    name : str
+        How it is called in tables.
+    core : Core
+        The world it acts in.
+    rule : callable
+        Takes an array of users, returns probabilities of shape (len(users), n_items).
+    """
+
+    name: str
+    core: Core
+    rule: Callable[[Array], Array]
+
+    def probabilities(self, users: Array | None = None) -> Array:
+        """Return the probability of each item for each of the users (all by default), shape (n, n_items)."""
+        return self.rule(np.arange(self.core.shape[0]) if users is None else np.asarray(users))
+
+    def draw(self, users: Array, u: Array) -> tuple[Array, Array]:
+        """Return one item a row of `users`, by inverting the distribution at uniforms `u`, and its probability."""
+        item, prob = np.empty(len(users), dtype=np.int64), np.empty(len(users))
+        distinct, where = np.unique(users, return_inverse=True)
+        step = max(1, BLOCK_PAIRS // self.core.shape[1])
+        for first in range(0, len(distinct), step):
+            pi = self.probabilities(distinct[first : first + step])
+            cdf = np.cumsum(pi, axis=1)
+            cdf /= cdf[:, -1:]
+            rows = np.flatnonzero((where >= first) & (where < first + step))
+            local = where[rows] - first
+            flat = np.searchsorted((cdf + np.arange(len(pi))[:, None]).ravel(), local + u[rows], side="right")
+            item[rows] = np.minimum(flat - local * pi.shape[1], pi.shape[1] - 1)
+            prob[rows] = pi[local, item[rows]]
+        return item, prob
+
+
+def _named(core: Core, name: str, temperature: float, epsilon: float) -> Callable[[Array], Array]:
+    scorer = SCORERS[name]
+
+    def rule(users: Array) -> Array:
+        z = np.asarray(scorer(core.pairs(users[:, None], np.arange(core.shape[1])[None, :])), dtype=np.float64)
+        if temperature == 0 and name != "random":
+            pi = np.zeros(z.shape)
+            pi[np.arange(len(z)), z.argmax(axis=1)] = 1.0
+        else:
+            pi = softmax(z / max(temperature, 1e-9), axis=1)
+        return (1 - epsilon) * pi + epsilon / z.shape[1]
+
+    return rule
+
+
+def _table(core: Core, table: Array) -> Callable[[Array], Array]:
+    pi = _validate.matrix(table, "policy", core.shape[0])
+    if pi.shape != core.shape:
+        raise ValueError(f"policy must have shape {core.shape} (users x items), but has {pi.shape}.")
+    bad = (pi < 0).any(axis=1) | (np.abs(pi.sum(axis=1) - 1) > 1e-6)
+    if bad.any():
+        raise ValueError(
+            f"policy must hold probabilities that sum to 1, but does not in {_validate.rows(bad)}; "
+            "divide each row by its sum."
+        )
+    return lambda users: pi[users]
+
+
+def make_policy(core: Core, policy: Any, temperature: float = 1.0, epsilon: float = 0.0) -> Policy:
+    """Return a policy by name, from a table of probabilities, or from a function of users.
+
+    Parameters
+    ----------
+    core : Core
+        The world.
+    policy : str, array, callable or Policy
+        A name: "random", "popular", "score" (what the platform believes), "logging" (score, popularity and a bonus
+        for sponsored items), "consumption" (most consumed in the log, found anyway or not), "best" (highest
+        consumption when shown), "uplift" (highest effect of showing); the last three know the truth.
+        An array of shape (n_users, n_items) whose rows sum to 1. A function from an array of users to such rows.
+    temperature : float
+        Softmax temperature of a named policy; 0 picks the top item.
+    epsilon : float
+        Share of uniformly random recommendations mixed into a named policy.
+
+    Returns
+    -------
+    Policy
+        The policy.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or the probabilities do not sum to one.
+
+    Notes
+    -----
+    Chapter: reference/world
+    """
+    if isinstance(policy, Policy):
+        return policy
+    if isinstance(policy, str):
+        _validate.one_of(policy, "policy", tuple(SCORERS))
+        _validate.number(temperature, "temperature", 0)
+        _validate.number(epsilon, "epsilon", 0, 1)
+        return Policy(policy, core, _named(core, policy, temperature, epsilon))
+    if callable(policy):
+        return Policy(getattr(policy, "__name__", "custom"), core, policy)
+    return Policy("table", core, _table(core, policy))

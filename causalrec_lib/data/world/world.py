@@ -1,0 +1,358 @@
+"""The recommender world: one simulator with known potential outcomes for the whole course."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import networkx as nx
+import pandas as pd
+from scipy import sparse
+
+from causalrec_lib.data.world import _core as core_
+from causalrec_lib.data.world import _dynamics as dynamics
+from causalrec_lib.data.world import _events as events
+from causalrec_lib.data.world import _experiment as experiment
+from causalrec_lib.data.world import _graph as graph
+from causalrec_lib.data.world import _logs as logs
+from causalrec_lib.data.world import _ratings as ratings
+from causalrec_lib.data.world import _textroles as textroles
+from causalrec_lib.data.world import marginals
+from causalrec_lib.data.world.equations import equations
+from causalrec_lib.data.world.policies import Policy, make_policy
+from causalrec_lib.data.world.truth import Truth
+
+
+@dataclass
+class World:
+    """Users, items, logs, and (apart from them) the truth.
+
+    Parameters
+    ----------
+    core : Core
+        State of the world; use `make_world`.
+
+    Notes
+    -----
+    Logs are plain frames without hidden columns. Every log takes a `seed`: None is the world's own history, any other
+    number another draw of the same log from the same world. Estimators never see `truth`.
+    Chapter: concepts/01_why_causal
+    """
+
+    core: core_.Core
+
+    def __repr__(self) -> str:
+        c = self.core
+        n, k = c.shape
+        return (
+            f"World({n} users x {k} items, seed={c.seed}, confounding={c.confounding!r}, overlap={c.overlap!r}, "
+            f"interference={c.interference:g}, drift={c.drift:g})"
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return (n_users, n_items)."""
+        return self.core.shape
+
+    @cached_property
+    def users(self) -> pd.DataFrame:
+        """Return what the platform knows about its users."""
+        return self.core.users.drop(columns=[c for c in logs.HIDDEN_COLUMNS if c in self.core.users])
+
+    @cached_property
+    def items(self) -> pd.DataFrame:
+        """Return what the platform knows about its items; `text` is the review on top of the page."""
+        return self.core.items.drop(columns=[c for c in logs.HIDDEN_COLUMNS if c in self.core.items])
+
+    @cached_property
+    def reviews(self) -> pd.DataFrame:
+        """Return all review texts: `item`, `text` (without their stars, which would give hidden quality away)."""
+        return self.core.reviews[["item", "text"]]
+
+    @property
+    def friends(self) -> sparse.csr_matrix:
+        """Return the friendship graph, a symmetric 0/1 matrix of shape (n_users, n_users)."""
+        return self.core.friends.copy()
+
+    @cached_property
+    def truth(self) -> Truth:
+        """Return the exact answers, for checking estimates only."""
+        return Truth(self.core)
+
+    def policy(self, policy: Any, temperature: float = 1.0, epsilon: float = 0.0) -> Policy:
+        """Return a policy by name, from a table of probabilities or from a function; see `make_policy`."""
+        return make_policy(self.core, policy, temperature, epsilon)
+
+    def exposure_log(
+        self, n_pairs: int | None = None, seed: int | None = None, with_propensity: bool = False, text: bool = False
+    ) -> pd.DataFrame:
+        """Return the observational log of a week: one row a user-item pair.
+
+        Parameters
+        ----------
+        n_pairs : int, optional
+            Size of a simple random sample of pairs; all pairs by default.
+        seed : int, optional
+            Another week of the same world; None is the week of `truth.potential_outcomes()`.
+        with_propensity : bool
+            Add the exact `propensity` of exposure (before the marketing coin is thrown).
+        text : bool
+            Add the review `text` on top of the item's page.
+
+        Returns
+        -------
+        DataFrame
+            `user`, `item`, their observed columns, `score`, `marketing`, `exposed` (treatment), `consumed` (outcome).
+
+        Raises
+        ------
+        ValueError
+            If `n_pairs` exceeds the number of pairs, or is None in a world too large for one frame.
+        """
+        return logs.exposure_log(self.core, n_pairs, seed, with_propensity, text)
+
+    def bandit_log(self, n_rounds: int = 10_000, policy: Any = None, seed: int | None = None) -> pd.DataFrame:
+        """Return the log of a policy that shows one item a round, with its exact propensity and the reward.
+
+        Parameters
+        ----------
+        n_rounds : int
+            Number of rounds; users come uniformly at random.
+        policy : str, array, callable or Policy, optional
+            As in `world.policy`; by default "logging" with a tenth of uniform exploration.
+        seed : int, optional
+            Another draw of the log.
+
+        Returns
+        -------
+        DataFrame
+            `round`, `user`, `item`, their observed columns, `score`, `propensity`, `reward`.
+        """
+        chosen = self.policy("logging", 1.0, 0.1) if policy is None else self.policy(policy)
+        return logs.bandit_log(self.core, n_rounds, chosen, seed)
+
+    def slate_log(
+        self, n_sessions: int = 5_000, slate_size: int = 5, randomised_share: float = 0.1, seed: int | None = None
+    ) -> pd.DataFrame:
+        """Return Plackett-Luce slates in long form: clicks need a look at the slot and relevance.
+
+        Parameters
+        ----------
+        n_sessions : int
+            Number of sessions.
+        slate_size : int
+            Slots a session.
+        randomised_share : float
+            Share of sessions whose slots were shuffled after the slate was chosen.
+        seed : int, optional
+            Another draw of the log.
+
+        Returns
+        -------
+        DataFrame
+            One row a slot: `session`, `user`, `item`, their observed columns, `sponsored`, `score`, `position`,
+            `randomised`, `propensity` (of this item in this slot given the slots above; in shuffled sessions also
+            given the set), `clicked`.
+        """
+        return logs.slate_log(self.core, n_sessions, slate_size, randomised_share, seed)
+
+    def feedback_loop(
+        self,
+        n_rounds: int = 20,
+        retrain: str = "clicks",
+        impressions: int = 20_000,
+        strength: float = 1.2,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """Run a recommender that retrains weekly on its own log.
+
+        Parameters
+        ----------
+        n_rounds : int
+            Weeks after the first, which follows past popularity.
+        retrain : {"clicks", "weighted", "random"}
+            Learn from counts of clicks, from clicks a (recorded) exposure, or never.
+        impressions : int
+            Impressions a week.
+        strength : float
+            How sharply the policy follows its model.
+        seed : int, optional
+            Another run in the same world.
+
+        Returns
+        -------
+        DataFrame
+            One row a week: `round`, `gini`, `top_1pct_share` and `effective_items` of attention,
+            `popularity_correlation`, `clicks`, and the policy's exact `reward` and `lift` an impression.
+        """
+        return dynamics.feedback_loop(self.core, n_rounds, retrain, impressions, strength, seed)
+
+    def weeks(
+        self, n_weeks: int = 12, pairs_per_week: int = 2_000, seed: int | None = None, with_propensity: bool = False
+    ) -> pd.DataFrame:
+        """Return weekly exposure logs: hidden taste turns by `drift` radians a week, new items arrive.
+
+        Parameters
+        ----------
+        n_weeks : int
+            Number of weeks.
+        pairs_per_week : int
+            Rows a week, random pairs whose item is out.
+        seed : int, optional
+            Another draw of the logs.
+        with_propensity : bool
+            Add the exact `propensity`.
+
+        Returns
+        -------
+        DataFrame
+            `week`, `user`, `item`, `item_age`, their observed columns, `score`, `exposed`, `consumed`.
+        """
+        return dynamics.weeks(self.core, n_weeks, pairs_per_week, seed, with_propensity)
+
+    def events(self, n_sessions: int = 5_000, days: int = 28, seed: int | None = None) -> pd.DataFrame:
+        """Return a raw event stream with bots, duplicates, gaps and outliers, in no order.
+
+        Parameters
+        ----------
+        n_sessions : int
+            Sessions of people; one in a hundred more is a bot's.
+        days : int
+            Days that the stream covers.
+        seed : int, optional
+            Another draw of the stream.
+
+        Returns
+        -------
+        DataFrame
+            `event_id` (an event sent twice keeps it), `timestamp`, `session_id`, `user_id`, `item_id` (labels),
+            `event` ("impression", "click", "purchase"), `device`, `price`, `dwell_seconds` (of clicks). What is
+            wrong with which row: `truth.event_labels` with the same arguments.
+        """
+        return events.event_stream(self.core, n_sessions, days, seed)[0]
+
+    def ratings_log(self, seed: int | None = None, with_propensity: bool = False) -> pd.DataFrame:
+        """Return the ratings that customers wrote down: missing not at random.
+
+        Parameters
+        ----------
+        seed : int, optional
+            Another draw of who writes; the stars of a pair stay.
+        with_propensity : bool
+            Add the exact `propensity` of being written down, given the stars.
+
+        Returns
+        -------
+        DataFrame
+            `user`, `item`, their observed columns, `score`, `stars`.
+        """
+        return ratings.ratings_log(self.core, seed, with_propensity)
+
+    def survey(self, per_user: int = 10, seed: int | None = None) -> pd.DataFrame:
+        """Return stars for items drawn at random for each user, nothing missing; columns as in `ratings_log`."""
+        return ratings.survey(self.core, per_user, seed)
+
+    def text_treatment_log(
+        self, n: int = 10_000, assignment: str = "random", seed: int | None = None, with_propensity: bool = False
+    ) -> pd.DataFrame:
+        """Return shown blurbs, their attributes and clicks (text as treatment).
+
+        Parameters
+        ----------
+        n : int
+            Rows, random user-item pairs.
+        assignment : {"random", "confounded"}
+            Who promises: a coin, or sellers, who promise more for weak and for dear items.
+        seed : int, optional
+            Another draw of the log.
+        with_propensity : bool
+            Add the exact `propensity` of a promise.
+
+        Returns
+        -------
+        DataFrame
+            `user`, `item`, their observed columns, `score`, `text` (a review), `blurb`, `promise`, `number`,
+            `clicked`.
+        """
+        return textroles.text_treatment_log(self.core, n, assignment, seed, with_propensity)
+
+    def reactions(self, n: int = 5_000, seed: int | None = None, text: bool = True) -> pd.DataFrame:
+        """Return reactions after consuming (text as outcome, expectation as mediator).
+
+        Parameters
+        ----------
+        n : int
+            Rows, random user-item pairs; the promise is a fair coin.
+        seed : int, optional
+            Another draw of the log.
+        text : bool
+            Add the free-text `reaction`, a review of that department and mood.
+
+        Returns
+        -------
+        DataFrame
+            `user`, `item`, their observed columns, `score`, `promise`, `expectation`, `satisfaction`,
+            `sentiment` (-1, 0, 1), `reaction`. Given `score`, nothing else moves both expectation and satisfaction.
+        """
+        return textroles.reactions(self.core, n, seed, text)
+
+    def ab_test(
+        self,
+        policy_a: Any,
+        policy_b: Any,
+        unit: str = "user",
+        n: int = 10_000,
+        compliance: float = 1.0,
+        periods: int = 28,
+        carryover: float = 0.0,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """Run an A/B test of two policies; sessions are of users drawn uniformly.
+
+        Parameters
+        ----------
+        policy_a, policy_b : str, array, callable or Policy
+            The arms, as in `world.policy`.
+        unit : {"user", "cluster", "switchback"}
+            What is assigned: users, communities of friends, or periods; half of the units to each arm.
+        n : int
+            Sessions.
+        compliance : float
+            Share of users who see what they were assigned, about; the others are less active.
+        periods : int
+            Periods of the trial.
+        carryover : float
+            In a switchback under interference: share of friends' influence that comes from the period before.
+        seed : int, optional
+            Another trial in the same world.
+
+        Returns
+        -------
+        DataFrame
+            `session`, `user`, `item` (shown), their observed columns, `shadow_item` (the other arm's choice),
+            `period`, `pre_clicks` (of 20 earlier sessions under a), `assigned`, `received`, `clicked` (the shown
+            item), `consumed` (shown and shadow item together: what would have been consumed anyway counts in
+            both arms). Truth: `truth.ab_effect(policy_a, policy_b, outcome)`.
+        """
+        d = experiment.Design(unit, n, compliance, periods, carryover)
+        return experiment.ab_test(self.core, self.policy(policy_a), self.policy(policy_b), d, seed)
+
+    def equations(self) -> pd.DataFrame:
+        """Return every structural equation: `symbol`, `equation` (LaTeX), `parameters`, `code`."""
+        return equations(self.core.parameters)
+
+    def marginals(self) -> pd.DataFrame:
+        """Return what the world looks like from outside: one row a `quantity`, column `world`."""
+        return marginals.of_world(self)
+
+    def dag(self) -> nx.DiGraph:
+        """Return the causal graph under the world's switches."""
+        return graph.dag(self.core.confounding, self.core.interference)
+
+    @classmethod
+    def toy(cls, seed: int = 0, **switches: Any) -> World:
+        """Return a world of 40 users and 30 items that fits on a page, with generated texts."""
+        from causalrec_lib.data.world.make import make_world
+
+        return make_world(n_users=40, n_items=30, seed=seed, **{"text": "templates", **switches})

@@ -1,0 +1,35 @@
+"""What all tests share: the nightly switch, and no network beyond this machine in the tests of the library."""
+
+from pathlib import Path
+
+import pytest
+import pytest_socket
+
+HERE = Path(__file__).parent
+OFFLINE = tuple(HERE / room for room in ("unit", "truth", "peers"))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--nightly", action="store_true", help="also run the long versions of tests")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--nightly"):
+        return
+    long = [item for item in items if item.get_closest_marker("nightly")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request):
+    """Refuse sockets to other machines, except to `mirror` tests; the plugin lifts the ban after each test."""
+    if not request.node.get_closest_marker("mirror") and any(room in request.path.parents for room in OFFLINE):
+        pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def nightly(request):
+    """Whether the long version is running."""
+    return request.config.getoption("--nightly")

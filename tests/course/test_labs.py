@@ -1,0 +1,428 @@
+"""Labs: they run, their open checks say what to do, and no MyST shows."""
+
+import ast
+import json
+import re
+from dataclasses import replace
+
+import nbformat
+import pytest
+
+from causalrec_lib.course import labs, notebook
+from causalrec_lib.course.chapters import Chapter
+from causalrec_lib.course.check import load
+from causalrec_lib.course.labs_colab import Repository, extras, public_url, repository, setup_cell
+from causalrec_lib.course.labs_markdown import Context, flatten, leftovers, page_title
+from causalrec_lib.course.labs_references import Bibliography
+from causalrec_lib.course.records import Resolver, record_path
+
+from . import form
+from .form_gate import LABS, need_form
+from .form_tasks import tasks
+from .kernel import cached_verdicts, verdicts
+
+CHAPTERS = [c for c in form.course_files() if not c.is_page]
+EVERY = [form.sample(), *CHAPTERS]
+REPO = Repository("https://example.org/ann/course", "v1")
+BIB = r"""
+@article{one, author={H{\'a}jek, Jaroslav}, title={On {P}oisson sampling}, journal={J. \& K.}, year={1971},
+         doi={10.1/abc}}
+@article{two, author={Rubin, Donald B. and van der Laan, Mark}, title={Two}, journal={J}, year={1983},
+         eprint={1234.5678}}
+@book{three, author={Ann, A. and Ben, B. and Cem, C.}, title={Three}, publisher={P}, year={2020},
+      url={https://e.org}}
+"""
+
+
+def context(chapter="sample/01_top_shelf"):
+    """A context in which numbers show their keys."""
+    return Context(chapter, lambda key: f"[{key}]", lambda target: f"title of {target}", Bibliography(BIB))
+
+
+def of_course(chapter):
+    """A context that reads the course's own pages and references, with keys for numbers."""
+    return labs.context_of(chapter, form.ROOT, lambda key: "(number)")
+
+
+def both(chapter):
+    """Student and solution notebook; skipped where the chapter's form says already why there can be none."""
+    need_form(chapter, *LABS)
+    return [labs.lab(chapter, role, of_course(chapter), REPO) for role in labs.ROLES]
+
+
+def ids(chapters):
+    """Ids for parametrize."""
+    return [c.id for c in chapters]
+
+
+# --- every chapter ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=CHAPTERS, ids=ids(CHAPTERS))
+def ran(request, tmp_path_factory):
+    """A chapter whose labs were run once in this session."""
+    chapter = request.param
+    student, solved = both(chapter)
+    limit = 3 * int(chapter.meta["max_seconds"])
+    return chapter, cached_verdicts(student, solved, tmp_path_factory.mktemp("lab"), chapter.id, timeout=limit)
+
+
+def test_the_student_notebook_runs_to_its_end_and_says_what_to_do(ran):
+    chapter, found = ran
+    assert found.open == ["unanswered"] * len(tasks(chapter))
+    for task, said in zip(tasks(chapter), found.said, strict=True):
+        wanted = load(f"{chapter.part}/{chapter.source.stem[:2]}.{task.number}")[0]
+        assert said.startswith(wanted), f"exercise {task.number} says {said!r}, not its task"
+
+
+def test_the_solutions_are_accepted(ran):
+    chapter, found = ran
+    assert found.solved == ["passed"] * len(tasks(chapter))
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=ids(EVERY))
+def test_both_notebooks_differ_in_their_exercise_cells_only(chapter):
+    student, solved = both(chapter)
+    assert len(student["cells"]) == len(solved["cells"])
+    differ = [a for a, b in zip(student["cells"], solved["cells"], strict=True) if a["source"] != b["source"]]
+    assert len(differ) == len(tasks(chapter)) >= 3
+    assert all("exercise" in notebook.tags(c) for c in differ)
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=ids(EVERY))
+def test_no_solution_and_no_output_reaches_a_student(chapter):
+    student, solved = both(chapter)
+    for cell in student["cells"]:
+        assert "SOLUTION" not in cell["source"]
+        if "exercise" in notebook.tags(cell):
+            assert 'raise NotImplementedError("Exercise ' in cell["source"]
+    exercises = [c for c in solved["cells"] if "exercise" in notebook.tags(c)]
+    assert not any("NotImplementedError" in c["source"] or "SOLUTION" in c["source"] for c in exercises)
+    code = [c for nb in (student, solved) for c in nb["cells"] if c["cell_type"] == "code"]
+    assert all(c["outputs"] == [] and c["execution_count"] is None for c in code)
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=ids(EVERY))
+def test_no_myst_is_left_showing(chapter):
+    for nb in both(chapter):
+        for cell in nb["cells"]:
+            if cell["cell_type"] == "markdown":
+                assert leftovers(cell["source"]) == []
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=ids(EVERY))
+def test_a_lab_is_a_valid_notebook_and_the_same_bytes_each_time(chapter):
+    first, again = (list(map(labs.dumps, both(Chapter(chapter.source)))) for _ in range(2))
+    assert first == again
+    for text in first:
+        nbformat.validate(nbformat.reads(text, as_version=4))
+        cell_ids = [c["id"] for c in json.loads(text)["cells"]]
+        assert len(set(cell_ids)) == len(cell_ids)
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=ids(EVERY))
+def test_a_lab_starts_with_its_set_up_and_fetches_what_the_chapter_declares(chapter):
+    student, _ = both(chapter)
+    setup, *_, references = student["cells"]
+    assert 'if "google.colab" in sys.modules:' in setup["source"]
+    assert '"causalrec-lib' in setup["source"]
+    for name in chapter.data():
+        assert f'"{name}"' in setup["source"]
+    assert ("data.fetch(name)" in setup["source"]) == bool(chapter.data())
+    assert references["source"].startswith("## References\n")
+    assert 'PROFILE = "ci"' in next(c["source"] for c in student["cells"] if "parameters" in notebook.tags(c))
+    quizzes = [c for c in student["cells"] if "quiz" in notebook.tags(c)]
+    assert quizzes
+    assert all(c["metadata"]["cellView"] == "form" for c in quizzes)
+
+
+@pytest.mark.parametrize("chapter", form.course_files(), ids=ids(form.course_files()))
+def test_every_glued_number_is_in_the_records_of_the_build(chapter):
+    path = record_path(chapter.id, "ci")
+    if not path.is_file() or path.stat().st_mtime < chapter.source.stat().st_mtime:
+        pytest.skip(f"{chapter.id} has not run since it was edited; make test runs it first")
+    need_form(chapter, "glue")
+    numbers = Resolver("ci")
+    for cell in chapter.notebook.cells:
+        if cell.cell_type == "markdown":
+            assert "{glue:text}" not in numbers.resolve(cell.source, chapter.id)
+
+
+# --- the sample ---------------------------------------------------------------------------------------------------
+
+
+def test_the_sample_runs(tmp_path):
+    found = verdicts(*both(form.sample()), tmp_path, paths=[form.SAMPLE / "checks"])
+    assert found.open == ["unanswered"] * 3
+    assert found.said[0] == "Return the difference in means. (Exercise 1: the naive difference)"
+    assert found.solved == ["passed"] * 3
+
+
+def test_a_chapter_that_uses_an_answer_is_caught_by_the_run(tmp_path):
+    student, solved = both(form.sample())
+    student["cells"].append({**student["cells"][3], "id": "x", "source": "difference(y, t)"})
+    with pytest.raises(Exception, match="NotImplementedError"):
+        verdicts(student, solved, tmp_path, paths=[form.SAMPLE / "checks"])
+
+
+def test_a_wrong_solution_is_caught_by_the_run(tmp_path):
+    student, solved = both(form.sample())
+    cell = next(c for c in solved["cells"] if "exercise" in notebook.tags(c))
+    cell["source"] = "def difference(y, t):\n    return y.mean()"
+    with pytest.raises(Exception, match="CheckFailed"):
+        verdicts(student, solved, tmp_path, paths=[form.SAMPLE / "checks"])
+
+
+def test_the_verdict_of_a_run_is_kept_until_something_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("CAUSALREC_BUILD", str(tmp_path / "build"))
+    student, solved = both(form.sample())
+    runs = []
+    monkeypatch.setattr(f"{form.__package__}.kernel.verdicts", lambda *a, **k: runs.append(1) or _one())
+    for _ in range(2):
+        cached_verdicts(student, solved, tmp_path, "sample/01", timeout=60)
+    assert len(runs) == 1
+    student["cells"][-1]["source"] += " "
+    cached_verdicts(student, solved, tmp_path, "sample/01", timeout=60)
+    assert len(runs) == 2
+
+
+def _one():
+    from .kernel import Verdicts
+
+    return Verdicts([], [], [], 0)
+
+
+def test_labs_are_written_with_the_numbers_of_the_build(tmp_path, monkeypatch):
+    from causalrec_lib.course import records
+
+    root = tmp_path / "root"
+    folder = root / "notebooks" / "concepts"
+    folder.mkdir(parents=True)
+    source = form.sample().source.read_text().replace("sample/01", "concepts/01")
+    (folder / "01_top_shelf.py").write_text(source)
+    (root / "book").mkdir()
+    (root / "book" / "references.bib").write_text((form.ROOT / "book" / "references.bib").read_text())
+    with pytest.raises(FileNotFoundError, match="run the chapter first"):
+        labs.build_labs("ci", root, tmp_path)
+    row = {"effect": records.Record(1.013, truth=1.0, naive=-2.25)}
+    records.write(records.record_path("concepts/01_top_shelf", "ci", tmp_path), {}, row)
+    student, solution = labs.build_labs("ci", root, tmp_path)
+    assert student == tmp_path / "labs" / "concepts" / "01_top_shelf_student.ipynb"
+    assert solution == labs.lab_path("concepts/01_top_shelf", "solution", tmp_path)
+    assert "naive answer is \u22122.25, the strata say 1.01, the truth is\\n" in student.read_text()
+    records.write(records.record_path("concepts/01_top_shelf", "ci", tmp_path), {}, {})
+    with pytest.raises(KeyError, match="effect"):
+        labs.build_labs("ci", root, tmp_path)
+
+
+def test_a_chapter_whose_form_is_wrong_is_left_to_the_form(tmp_path):
+    path = tmp_path / "sample" / "01_top_shelf.py"
+    path.parent.mkdir()
+    for old, new, words in (
+        ("{cite:p}`rosenbaum1983central`", "{cite:p}`nobody1900nothing`", "citations.*nobody1900nothing"),
+        ("# ### Exercise 3: a planted", "# ### Exercise 4: a planted", "exercises"),
+        ('# %% tags=["check"]\n', "# %%\n", "exercise_form"),
+    ):
+        source = form.sample().source.read_text()
+        assert old in source
+        path.write_text(source.replace(old, new, 1))
+        with pytest.raises(pytest.skip.Exception, match=f"see form, rule {words}"):
+            both(Chapter(path))
+
+
+def test_a_cell_that_the_site_folds_is_folded_in_a_lab_too(tmp_path):
+    path = tmp_path / "sample" / "01_top_shelf.py"
+    path.parent.mkdir()
+    path.write_text(form.sample().source.read_text().replace("# %%\nfig =", '# %% tags=["hide-input"]\nfig =', 1))
+    student, _ = both(Chapter(path))
+    folded = [c for c in student["cells"] if c["metadata"].get("cellView") == "form" and "fig =" in c["source"]]
+    assert [c["metadata"] for c in folded] == [{"cellView": "form", "jupyter": {"source_hidden": True}}]
+
+
+def test_an_unknown_role_is_refused():
+    with pytest.raises(ValueError, match="student, solution"):
+        labs.lab(form.sample(), "teacher", context())
+
+
+# --- markdown -----------------------------------------------------------------------------------------------------
+
+FLAT = {
+    "a {term}`propensity score` here": "a *propensity score* here",
+    "a {term}`score <propensity score>`": "a *score*",
+    "{cite:p}`one`": "(H\u00e1jek, 1971)",
+    "{cite:p}`one, three`": "(H\u00e1jek, 1971; Ann et al., 2020)",
+    "{cite:t}`two` say": "Rubin and van der Laan (1983) say",
+    "{doc}`02_next`": "*title of 02_next*",
+    "{doc}`the next chapter <02_next>`": "the next chapter",
+    "{glue:text}`a.se:.2f` and {glue:text}`b/c::d:.1f`": "[a.se:.2f] and [b/c::d:.1f]",
+    "{math}`x^2`": "$x^2$",
+    "(label)=\n## Title": "## Title",
+    ":::{note}\ntext\n\nmore\n:::\nafter": "> **Note**\n>\n> text\n>\n> more\nafter",
+    ":::{tip} Try *this*\ntext\n:::": "> **Tip: Try *this***\n>\n> text",
+    "```{math}\nx\n```": "$$\nx\n$$",
+    "```python\nd = {'a': 1}  # {term}`x`\n:::\n```": "```python\nd = {'a': 1}  # {term}`x`\n:::\n```",
+    "$e = P(t)$ and $$x$$ `code` <details>": "$e = P(t)$ and $$x$$ `code` <details>",
+    ":::{warning}\n```python\nx\n```\n{term}`y`\n:::": "> **Warning**\n>\n> ```python\n> x\n> ```\n> *y*",
+    "{term}`two\nlines`": "*two lines*",
+}
+
+
+@pytest.mark.parametrize(("myst", "plain"), FLAT.items())
+def test_myst_becomes_plain(myst, plain):
+    assert flatten(myst, context()) == plain
+
+
+REFUSED = {
+    "{numref}`x`": "role",
+    ":::{danger}\nx\n:::": "not allowed",
+    ":::{note}\n:::{tip}\nx\n:::\n:::": "nested",
+    ":::{note}\nx": "never closed",
+    "```{figure} x.png\n```": "directive",
+    "x\n:::\n": "colon fence",
+    "{cite:p}`nobody`": "nobody",
+}
+
+
+@pytest.mark.parametrize(("myst", "words"), REFUSED.items())
+def test_myst_that_is_not_allowed_stops_the_build(myst, words):
+    with pytest.raises(ValueError, match=words):
+        flatten(myst, context())
+
+
+@pytest.mark.parametrize("left", ["see {doc}`x`", ":::{note}", "> :::", "(a-b)=", "```{note}\nx\n```", "{cite:p}`x`"])
+def test_what_is_left_is_found(left):
+    assert leftovers(f"before\n\n{left}\n")
+
+
+def test_references_are_listed_once_with_links():
+    where = context()
+    flatten("{cite:p}`one` {cite:t}`two` {cite:p}`three, one`", where)
+    assert where.bibliography.section().splitlines() == [
+        "## References",
+        "",
+        "- Ann, A.; Ben, B.; Cem, C. (2020). *Three*. P. <https://e.org>",
+        "- H\u00e1jek, J. (1971). *On Poisson sampling*. J. & K. [doi:10.1/abc](https://doi.org/10.1/abc)",
+        "- Rubin, D. B.; van der Laan, M. (1983). *Two*. J. [arXiv:1234.5678](https://arxiv.org/abs/1234.5678)",
+    ]
+    assert context().bibliography.section() == ""
+
+
+def test_every_reference_of_the_course_can_be_shown():
+    library = Bibliography.read(form.ROOT / "book" / "references.bib")
+    library.cite(",".join(sorted(library.keys())), textual=False)
+    lines = library.section().splitlines()[2:]
+    assert len(lines) == len(library.keys()) > 50
+    for line in lines:
+        assert re.search(r"\((?:\d{4}|n\.d\.)\)\. \*.+\*\.", line), line
+        assert not re.search(r"[{}\\]", line), f"LaTeX is left: {line}"
+
+
+def test_titles_of_pages_are_found(tmp_path):
+    (tmp_path / "notebooks" / "trees").mkdir(parents=True)
+    (tmp_path / "notebooks" / "trees" / "01_a.py").write_text("# %% [markdown]\n# # Trees\n")
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "glossary.md").write_text("# Words\n")
+    targets = ["01_a", "../trees/01_a", "/chapters/trees/01_a", "01_a.ipynb"]
+    assert {page_title(tmp_path, "trees/02_b", t) for t in targets} == {"Trees"}
+    for target in ("/glossary", "../../glossary", "/glossary.md"):
+        assert page_title(tmp_path, "trees/02_b", target) == "Words"
+    with pytest.raises(ValueError, match="points to no page"):
+        page_title(tmp_path, "trees/02_b", "03_c")
+
+
+# --- Colab --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("https://example.org/ann/course.git", "https://example.org/ann/course"),
+        ("https://ann:secret@example.org/ann/course", "https://example.org/ann/course"),
+        ("git@example.org:ann/course.git", "https://example.org/ann/course"),
+        ("ssh://git@example.org:2222/ann/course.git", "https://example.org/ann/course"),
+        ("http://example.org:8080/course", "http://example.org:8080/course"),
+        ("/srv/course.git", None),
+        ("file:///srv/course.git", None),
+        ("../course", None),
+        ("", None),
+    ],
+)
+def test_only_addresses_on_the_web_are_used_and_no_name_or_password_is_shown(address, url):
+    assert public_url(address) == url
+
+
+def test_the_address_comes_from_the_environment_then_the_settings(tmp_path, monkeypatch):
+    for name in ("CAUSALREC_REPO_URL", "CAUSALREC_REPO_REF"):
+        monkeypatch.delenv(name, raising=False)
+    assert repository(tmp_path) is None
+    (tmp_path / "pyproject.toml").write_text('[tool.causalrec]\nrepository = "https://example.org/a/b"\nref = "v2"\n')
+    assert repository(tmp_path) == Repository("https://example.org/a/b", "v2")
+    monkeypatch.setenv("CAUSALREC_REPO_URL", "git@example.org:c/d.git")
+    monkeypatch.setenv("CAUSALREC_REPO_REF", "v3")
+    assert repository(tmp_path) == Repository("https://example.org/c/d", "v3")
+
+
+def run_setup(code, monkeypatch, *, colab):
+    """Run a set-up cell with magics as IPython would, and return what it installed and fetched."""
+    import sys
+    import types
+
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    from causalrec_lib import data
+
+    done = []
+    shell = types.SimpleNamespace(run_line_magic=lambda name, line: done.append((name, line)))
+    monkeypatch.delitem(sys.modules, "google.colab", raising=False)
+    if colab:
+        monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setattr(data, "fetch", lambda name: done.append(("fetch", name)))
+    python = TransformerManager().transform_cell(code)
+    ast.parse(python)
+    exec(compile(python, "setup", "exec"), {"get_ipython": lambda: shell})  # noqa: S102
+    return done
+
+
+def test_the_set_up_acts_in_colab_only(monkeypatch):
+    cell = setup_cell(REPO, ["causal"], ["nhefs", "nsw"])
+    assert run_setup(cell, monkeypatch, colab=False) == []
+    assert run_setup(cell, monkeypatch, colab=True) == [
+        ("pip", 'install --quiet "causalrec-lib[causal] @ git+https://example.org/ann/course@v1"'),
+        ("fetch", "nhefs"),
+        ("fetch", "nsw"),
+    ]
+
+
+def test_a_chapter_without_data_fetches_nothing(monkeypatch):
+    done = run_setup(setup_cell(REPO, [], []), monkeypatch, colab=True)
+    assert done == [("pip", 'install --quiet "causalrec-lib @ git+https://example.org/ann/course@v1"')]
+
+
+def test_without_an_address_the_set_up_says_what_to_set(monkeypatch):
+    cell = setup_cell(None, [], [])
+    assert run_setup(cell, monkeypatch, colab=False) == []
+    with pytest.raises(RuntimeError, match=r"CAUSALREC_REPO_URL.*causalrec labs"):
+        run_setup(cell, monkeypatch, colab=True)
+
+
+def test_extras_are_asked_for_only_where_they_are_needed():
+    assert extras(["import numpy as np\nfrom causalrec_lib import course, data, plots"]) == []
+    assert extras(["import econml.dml"]) == ["causal"]
+    assert extras(["def f():\n    from dowhy import CausalModel"]) == ["causal"]
+
+
+def test_a_label_in_the_stub_is_the_heading_of_the_exercise():
+    student, _ = both(form.sample())
+    stubs = [c["source"] for c in student["cells"] if "exercise" in notebook.tags(c)]
+    assert 'raise NotImplementedError("Exercise 3: a planted error")' in stubs[2]
+
+
+def test_a_cell_of_bad_form_names_chapter_and_exercise(tmp_path):
+    path = tmp_path / "01_top_shelf.py"
+    path.write_text(form.sample().source.read_text().replace("    # END SOLUTION\n", "", 1))
+    with pytest.raises(ValueError, match=r"Exercise 1: the naive difference: .*never closes|twice"):
+        labs.lab(
+            Chapter(path),
+            "student",
+            replace(context(), number=str, bibliography=of_course(Chapter(path)).bibliography),
+        )

@@ -1,0 +1,528 @@
+"""Broken twins: each estimator, broken on purpose, must fail the battery that the true one passes.
+
+`python -m tests.regression.test_twins` prints who is killed by which check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from causalrec_lib import _abadie_imbens, _balance, _match, _neighbours, _propensity, matching, weighting
+from causalrec_lib.estimate import Estimate, effective_sample_size
+from tests.truth import matching_world, weighting_world
+from tests.truth.weighting_world import OPEN, Tools
+
+RUNS = 100
+BATTERY = {
+    "propensity": weighting_world.propensity_battery,
+    "ipw": weighting_world.ipw_battery,
+    "standardisation": weighting_world.standardisation_battery,
+    "balance": weighting_world.balance_battery,
+    "match": matching_world.match_battery,
+    "matching": matching_world.matching_battery,
+}
+TWINS: dict[str, tuple[str, Callable]] = {}
+
+
+def twin(battery: str):
+    """Register a context manager that yields broken tools; its first docstring line says what is broken."""
+
+    def register(function):
+        name = f"{battery}: {function.__doc__.splitlines()[0].rstrip('.')}"
+        assert name not in TWINS, f"two twins are called {name!r}"
+        TWINS[name] = (battery, contextmanager(function))
+        return function
+
+    return register
+
+
+def patched(battery: str, module, name: str, what: str, build: Callable):
+    """Register a twin that replaces `module.name` by build(original)."""
+
+    def broken() -> Iterator[Tools]:
+        with patch.object(module, name, build(getattr(module, name))):
+            yield Tools()
+
+    broken.__doc__ = what
+    twin(battery)(broken)
+
+
+def swapped(battery: str, tool: str, what: str, build: Callable):
+    """Register a twin that replaces one tool by build(original)."""
+
+    def broken() -> Iterator[Tools]:
+        yield replace(Tools(), **{tool: build(getattr(Tools(), tool))})
+
+    broken.__doc__ = what
+    twin(battery)(broken)
+
+
+def change(result, **values):
+    return replace(result, **values)
+
+
+def first_failure(name: str, tools: Tools) -> str | None:
+    """Return the first check that fails; a twin that crashes proves nothing, so errors stay errors."""
+    return next((check for check, good in BATTERY[name](tools, RUNS) if not good), None)
+
+
+# Propensity weighting ---------------------------------------------------------------------------------------------
+
+
+def arms(one, zero):
+    """Return a builder of arms that keeps the true derivatives."""
+    return lambda true: lambda e, g: true(e, g)._replace(one=one(e, true(e, g).one), zero=zero(e, true(e, g).zero))
+
+
+def same(e, w):
+    return w
+
+
+patched("ipw", weighting, "_arms", "weights inverted", arms(lambda e, w: e, lambda e, w: 1 - e))
+patched("ipw", weighting, "_arms", "controls keep weight one", arms(same, lambda e, w: np.ones_like(e)))
+patched("ipw", weighting, "_arms", "treated keep weight one", arms(lambda e, w: np.ones_like(e), same))
+patched("ipw", weighting, "_arms", "weights squared", arms(lambda e, w: w**2, lambda e, w: w**2))
+patched("ipw", weighting, "_arms", "square roots of weights", arms(lambda e, w: w**0.5, lambda e, w: w**0.5))
+patched(
+    "ipw", weighting, "_arms", "weights capped at two", arms(lambda e, w: w.clip(0, 2), lambda e, w: w.clip(0, 2))
+)
+patched("ipw", weighting, "_arms", "everything is the ATE", lambda true: lambda e, g: true(e, "ATE"))
+patched("ipw", weighting, "_arms", "everything is the ATO", lambda true: lambda e, g: true(e, "ATO"))
+patched(
+    "ipw",
+    weighting,
+    "_arms",
+    "ATT and ATC mixed up",
+    lambda true: lambda e, g: true(e, {"ATT": "ATC", "ATC": "ATT"}.get(g, g)),
+)
+patched("ipw", weighting, "_arms", "e and 1 - e mixed up", lambda true: lambda e, g: true(1 - e, g))
+swapped("ipw", "ipw", "treatment flipped", lambda true: lambda y, t, *a, **k: true(y, 1 - t, *a, **k))
+swapped(
+    "ipw",
+    "ipw",
+    "propensities clipped to nothing",
+    lambda true: (
+        lambda y, t, e=None, X=None, **k: true(
+            y, t, np.clip(weighting.propensity(X, t).e if e is None else e, 0.4, 0.6), X=X, **k
+        )
+    ),
+)
+swapped(
+    "ipw",
+    "ipw",
+    "no normalisation",
+    lambda true: lambda *a, estimator="hajek", **k: true(*a, estimator="ht", **k),
+)
+swapped(
+    "ipw",
+    "ipw",
+    "Horvitz-Thompson is Hajek",
+    lambda true: lambda *a, estimator="hajek", **k: true(*a, estimator="hajek", **k),
+)
+swapped(
+    "ipw",
+    "ipw",
+    "sandwich forgets that the propensity was fitted",
+    lambda true: lambda *a, se="sandwich", **k: true(*a, se="weights_fixed", **k),
+)
+patched(
+    "ipw",
+    _propensity.PropensityFit,
+    "influence",
+    "correction for the fitted propensity with the wrong sign",
+    lambda true: lambda self, direction: -true(self, direction),
+)
+patched(
+    "ipw",
+    _propensity.PropensityFit,
+    "influence",
+    "correction for the fitted propensity counted twice",
+    lambda true: lambda self, direction: 2 * true(self, direction),
+)
+patched("ipw", weighting, "standard_error", "standard error of one row", lambda true: lambda g, c=None: np.std(g))
+patched(
+    "ipw",
+    weighting,
+    "standard_error",
+    "standard error a third too small",
+    lambda true: lambda g, c=None: true(g, c) * 2 / 3,
+)
+patched(
+    "ipw",
+    weighting,
+    "standard_error",
+    "standard error half too large",
+    lambda true: lambda g, c=None: true(g, c) * 1.5,
+)
+patched("ipw", weighting, "judge", "never refuses", lambda true: lambda estimate, w, rules, refuse: estimate)
+patched("ipw", weighting, "_trim_bound", "trimming ignored", lambda true: lambda trim, e: 0.0)
+swapped("ipw", "ipw", "trimming unsaid", lambda true: lambda *a, **k: change(true(*a, **k), population=""))
+swapped(
+    "ipw",
+    "ipw",
+    "convergence unsaid",
+    lambda true: lambda *a, **k: change(true(*a, **k), converged=None),
+)
+patched(
+    "ipw",
+    weighting,
+    "propensity",
+    "shrunken propensity",
+    lambda true: lambda X, t, refuse="raise": true(X, t, penalty=300.0),
+)
+patched(
+    "ipw",
+    weighting,
+    "propensity",
+    "propensity from one covariate only",
+    lambda true: lambda X, t, refuse="raise": true(np.asarray(X)[:, :1], t),
+)
+patched(
+    "ipw",
+    weighting,
+    "propensity",
+    "propensity fitted to the wrong group",
+    lambda true: lambda X, t, refuse="raise": change(true(X, 1 - t), t=t),
+)
+
+
+@twin("ipw")
+def naive_difference() -> Iterator[Tools]:
+    """difference of raw means."""
+    yield replace(Tools(), ipw=lambda y, t, e=None, X=None, **k: weighting.ipw(y, t, np.full(len(t), t.mean()), **k))
+
+
+# The propensity model ---------------------------------------------------------------------------------------------
+
+swapped(
+    "propensity", "propensity", "penalised by default", lambda true: lambda X, t, **k: true(X, t, penalty=1.0, **k)
+)
+swapped(
+    "propensity",
+    "propensity",
+    "stops early and does not say so",
+    lambda true: lambda X, t, **k: change(true(X, t, max_iter=2, refuse="flag"), converged=True),
+)
+swapped(
+    "propensity",
+    "propensity",
+    "separation hidden by a penalty",
+    lambda true: lambda X, t, **k: true(X, t, penalty=1e-6, **k),
+)
+swapped(
+    "propensity",
+    "propensity",
+    "coefficients of the standardised columns",
+    lambda true: lambda X, t, **k: change(f := true(X, t, **k), coef=f.coef * np.std(X, axis=0)),
+)
+patched(
+    "propensity",
+    _propensity,
+    "_STEP",
+    "tolerance too wide",
+    lambda true: 1e-2,
+)
+
+# Standardisation --------------------------------------------------------------------------------------------------
+
+swapped(
+    "standardisation",
+    "standardisation",
+    "no interaction",
+    lambda true: lambda *a, interact=False, **k: true(*a, interact=False, **k),
+)
+swapped(
+    "standardisation",
+    "standardisation",
+    "ATT and ATC mixed up",
+    lambda true: (
+        lambda *a, estimand, **k: true(*a, estimand={"ATT": "ATC", "ATC": "ATT"}.get(estimand, estimand), **k)
+    ),
+)
+swapped(
+    "standardisation",
+    "standardisation",
+    "averaged over everybody",
+    lambda true: lambda *a, estimand, **k: true(*a, estimand="ATE", **k),
+)
+swapped(
+    "standardisation",
+    "standardisation",
+    "a confounder left out",
+    lambda true: lambda y, t, X, **k: true(y, t, X[:, :2], **k),
+)
+patched(
+    "standardisation",
+    weighting,
+    "standard_error",
+    "standard error of one row",
+    lambda true: lambda g, c=None: np.std(g),
+)
+patched(
+    "standardisation",
+    weighting,
+    "standard_error",
+    "standard error a third too small",
+    lambda true: lambda g, c=None: true(g, c) * 2 / 3,
+)
+
+# Balance, weights, effective sample size --------------------------------------------------------------------------
+
+
+def broken_balance(change_table: Callable):
+    return lambda true: lambda X, t, w=None: change_table(true(X, t, w), X, t, w)
+
+
+def weighted_ruler(table, X, t, w):
+    sd = np.sqrt(
+        (np.cov(X[t == 1].T, aweights=w[t == 1]).diagonal() + np.cov(X[t == 0].T, aweights=w[t == 0]).diagonal()) / 2
+    )
+    raw = np.sqrt((X[t == 1].var(axis=0, ddof=1) + X[t == 0].var(axis=0, ddof=1)) / 2)
+    return table.assign(after=table["after"] * raw / sd)
+
+
+swapped("balance", "balance", "standardised by the weighted deviation", broken_balance(weighted_ruler))
+swapped(
+    "balance",
+    "balance",
+    "divided by variances",
+    broken_balance(lambda table, X, t, w: table.assign(before=table["before"] / X.std(axis=0) * 1.0)),
+)
+swapped("balance", "balance", "sign lost", broken_balance(lambda table, X, t, w: table.abs()))
+swapped("balance", "balance", "weights ignored", lambda true: lambda X, t, w=None: true(X, t, np.ones(len(t))))
+swapped("balance", "balance", "groups swapped", lambda true: lambda X, t, w=None: true(X, 1 - t, w))
+patched(
+    "balance",
+    _balance,
+    "_moments",
+    "weights squared",
+    lambda true: lambda x, w: true(x, w**2),
+)
+swapped("balance", "effective_sample_size", "sum of weights", lambda true: lambda w: float(np.sum(w)))
+swapped("balance", "effective_sample_size", "number of rows", lambda true: lambda w: float(np.size(w)))
+swapped(
+    "balance",
+    "effective_sample_size",
+    "square forgotten",
+    lambda true: lambda w: float(np.sum(w) / np.sum(np.square(w))),
+)
+swapped("balance", "crump_threshold", "always one tenth", lambda true: lambda e: 0.1)
+swapped("balance", "crump_threshold", "keeps everybody", lambda true: lambda e: 0.0)
+swapped("balance", "overlap_summary", "overlap of the other group", lambda true: lambda e, t: true(e, 1 - t))
+swapped("balance", "overlap_summary", "overlap after clipping", lambda true: lambda e, t: true(e.clip(0.1, 0.9), t))
+swapped(
+    "balance",
+    "weights",
+    "weights of the other group",
+    lambda true: lambda t, e, **k: true(1 - t, e, **k),
+)
+swapped(
+    "balance",
+    "weights",
+    "never stabilised",
+    lambda true: lambda t, e, estimand="ATE", stabilised=False: true(t, e, estimand=estimand),
+)
+
+# Who is matched with whom -----------------------------------------------------------------------------------------
+
+
+def with_option(**fixed):
+    return lambda true: lambda *a, **k: true(*a, **{**k, **fixed})
+
+
+swapped(
+    "match", "match", "ATT computed as ATC", lambda true: lambda X, t, **k: true(X, t, **{"estimand": "ATC", **k})
+)
+swapped("match", "match", "caliper ignored", with_option(caliper=None))
+swapped("match", "match", "exact strata ignored", with_option(exact=None))
+swapped("match", "match", "replacement allowed after all", with_option(replace=True))
+swapped("match", "match", "one of the ties", with_option(ties="first"))
+swapped("match", "match", "one neighbour instead of three", with_option(ratio=1))
+swapped("match", "match", "smallest score first", with_option(order="smallest"))
+swapped("match", "match", "ATE is the ATT", with_option(estimand="ATT"))
+swapped(
+    "match",
+    "match",
+    "Euclidean instead of Mahalanobis",
+    lambda true: (
+        lambda X, t, metric="propensity", **k: true(
+            X, t, metric="euclidean" if metric == "mahalanobis" else metric, **k
+        )
+    ),
+)
+swapped(
+    "match", "match", "shares not divided", lambda true: lambda *a, **k: change(m := true(*a, **k), share=m.share**0)
+)
+swapped(
+    "match",
+    "match",
+    "unmatched rows unsaid",
+    lambda true: lambda *a, **k: change(m := true(*a, **k), unmatched=m.unmatched[:0]),
+)
+swapped(
+    "match",
+    "match",
+    "focal and partner mixed up",
+    lambda true: lambda *a, **k: change(m := true(*a, **k), focal=m.partner, partner=m.focal),
+)
+patched(
+    "match",
+    _neighbours,
+    "optimal",
+    "optimal is greedy",
+    lambda true: lambda f, p, ratio, caliper: _neighbours.greedy(f, p, ratio, caliper, np.argsort(-f[:, 0])),
+)
+patched(
+    "match",
+    _neighbours,
+    "full",
+    "full matching drops rows",
+    lambda true: lambda f, p, c: _neighbours.Pairs(*(a[5:] for a in true(f, p, c))),
+)
+patched(
+    "match",
+    _neighbours,
+    "full",
+    "full matching is everybody's nearest neighbour",
+    lambda true: lambda f, p, c: _neighbours.nearest(f, p, 1, "all", c),
+)
+patched(
+    "match",
+    _neighbours,
+    "nearest",
+    "partners looked up to the left only",
+    lambda true: lambda f, p, ratio, ties, c: true(f - 0.05, p, ratio, ties, c),
+)
+patched("match", _neighbours, "_find", "taken partners are found again", lambda true: lambda parent, i: i)
+patched(
+    "match",
+    _match,
+    "standardised",
+    "covariates not scaled",
+    lambda true: lambda x, names: (np.c_[x[:, 0], x**3], 0, 0),
+)
+
+# Effects among the matched ----------------------------------------------------------------------------------------
+
+
+def predictions(build: Callable):
+    return lambda true: lambda y, m, X: build(true(y, m, X), y, m)
+
+
+patched("matching", matching, "_predictions", "bias correction with the wrong sign", predictions(lambda p, y, m: -p))
+patched("matching", matching, "_predictions", "no bias correction", predictions(lambda p, y, m: 0 * p))
+patched("matching", matching, "_predictions", "the groups' models mixed up", predictions(lambda p, y, m: p[::-1]))
+patched("matching", matching, "_predictions", "half the bias correction", predictions(lambda p, y, m: p / 2))
+swapped(
+    "matching", "match", "ATT computed as ATC", lambda true: lambda X, t, **k: true(X, t, **{"estimand": "ATC", **k})
+)
+swapped(
+    "matching",
+    "match",
+    "treatment flipped",
+    lambda true: lambda X, t, **k: true(X, 1 - t, **k),
+)
+swapped("matching", "match", "ATC is the ATT", lambda true: lambda X, t, estimand="ATT", **k: true(X, t, **k))
+swapped(
+    "matching",
+    "match",
+    "matched at random",
+    lambda true: lambda X, t, **k: true(np.random.default_rng(0).permutation(X), t, **k),
+)
+swapped("matching", "match", "caliper ignored", with_option(caliper=None))
+swapped(
+    "matching",
+    "matching_estimate",
+    "dropped rows unsaid",
+    lambda true: lambda *a, **k: change(true(*a, **k), population=""),
+)
+swapped(
+    "matching",
+    "matching_estimate",
+    "error takes the fitted score as known",
+    lambda true: lambda *a, **k: true(*a, **{**k, "se": "score_known"}),
+)
+patched(
+    "matching",
+    matching,
+    "score_adjustment",
+    "correction for the fitted score with the wrong sign",
+    lambda true: lambda *a: -true(*a),
+)
+patched(
+    "matching",
+    matching,
+    "conditional_variance",
+    "reused rows cost nothing",
+    lambda true: lambda y, t, space, rows, j: np.zeros(len(rows)),
+)
+patched(
+    "matching",
+    matching,
+    "conditional_variance",
+    "conditional variance is the whole variance",
+    lambda true: lambda y, t, space, rows, j: np.full(len(rows), y.var()),
+)
+patched(
+    "matching",
+    matching,
+    "conditional_variance",
+    "conditional variance without its small-sample factor, squared",
+    lambda true: lambda y, t, space, rows, j: true(y, t, space, rows, j) * ((j + 1) / j) ** 2,
+)
+patched("matching", matching, "judge", "never refuses", lambda true: lambda estimate, w, rules, refuse: estimate)
+patched(
+    "matching",
+    _abadie_imbens,
+    "_mean_covariance",
+    "covariance with the score forgotten",
+    lambda true: lambda Z, *a: np.zeros(Z.shape[1]),
+)
+swapped(
+    "matching",
+    "matching_estimate",
+    "standard error of unrelated groups",
+    lambda true: (
+        lambda y, m, *a, **k: change(
+            true(y, m, *a, **k),
+            se=float(np.sqrt(y[m.focal].var() / len(m.focal) + y[m.partner].var() / len(m.partner))),
+        )
+    ),
+)
+
+
+@pytest.mark.parametrize("battery", BATTERY)
+def test_the_true_estimator_passes(battery):
+    assert first_failure(battery, Tools()) is None
+
+
+def killer(name: str) -> str | None:
+    """Return the check that a twin fails."""
+    battery, broken = TWINS[name]
+    with broken() as tools:
+        return first_failure(battery, tools)
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_broken_twin_fails(name):
+    killed_by = killer(name)
+    print(f"{name:75s} killed by {killed_by}")
+    assert killed_by is not None, f"the battery does not see the broken twin {name!r}"
+
+
+def test_the_tools_are_whole_again_after_the_twins():
+    assert weighting.ipw is Tools().ipw and effective_sample_size([1, 1]) == 2
+    assert isinstance(Tools().ipw(np.arange(4.0), [0, 1, 0, 1], np.full(4, 0.5), rules=OPEN), Estimate)
+
+
+if __name__ == "__main__":
+    table = {name: killer(name) for name in TWINS}
+    for twin_name, check in table.items():
+        print(f"{twin_name:75s} {check or 'SURVIVES'}")
+    print(f"{sum(map(bool, table.values()))} of {len(table)} broken twins killed")

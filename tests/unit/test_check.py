@@ -1,0 +1,178 @@
+"""Exercise checks: verdicts, hints, ids, and the strict mode of builds."""
+
+import sys
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from causalrec_lib.course.check import (
+    CheckFailed,
+    Result,
+    Unanswered,
+    Wrong,
+    call,
+    check,
+    exercise,
+    expect_close,
+    load,
+)
+
+REGISTRY = "causalrec_lib.course.check"  # the package re-exports the function under the module's name
+HINT = "Think of the sum of the weights."
+
+
+@pytest.fixture(autouse=True)
+def one_exercise(monkeypatch):
+    """A registry with the checks of one made-up chapter and nothing else."""
+    monkeypatch.delenv("CAUSALREC_STRICT", raising=False)
+    monkeypatch.setattr(sys.modules[REGISTRY], "_CHECKS", {})
+    monkeypatch.setitem(sys.modules, "causalrec_lib.course.checks.sample_42", types.ModuleType("sample_42"))
+
+    @exercise("sample/42.1", task="Return two and two.")
+    def check_four(answer):
+        expect_close(call(answer, 2, 2), 4.0, hint=HINT, wrong={"That is the product of three.": 8.0})
+
+
+def test_a_right_answer_passes():
+    assert check("sample/42.1", lambda a, b: a + b).passed
+
+
+def test_a_known_mistake_is_explained():
+    result = check("sample/42.1", lambda a, b: 8)
+    assert (result.verdict, result.message) == ("wrong", "That is the product of three.")
+
+
+def test_another_mistake_gets_the_general_hint():
+    assert check("sample/42.1", lambda a, b: 5) == Result("sample/42.1", "wrong", HINT)
+
+
+@pytest.mark.parametrize("value", [None, ...])
+def test_nothing_returned_is_unanswered_with_the_task(value):
+    result = check("sample/42.1", lambda a, b: value)
+    assert result.verdict == "unanswered"
+    assert result.message.startswith("Return two and two. (")
+    assert "return statement" in result.message
+
+
+def test_a_stub_is_unanswered():
+    def stub(a, b):
+        raise NotImplementedError("Exercise 1: sums")
+
+    assert check("sample/42.1", stub) == Result("sample/42.1", "unanswered", "Return two and two. (Exercise 1: sums)")
+
+
+def test_a_crash_is_a_hint_that_names_the_error():
+    result = check("sample/42.1", lambda a, b: a / 0)
+    assert result.verdict == "wrong"
+    assert "ZeroDivisionError: division by zero" in result.message
+
+
+def test_a_wrong_signature_is_a_hint():
+    assert "TypeError" in check("sample/42.1", lambda a: a).message
+
+
+@pytest.mark.parametrize("answer", [3.0, "x", None, [1]])
+def test_an_answer_that_is_no_function_is_refused(answer):
+    with pytest.raises(ValueError, match="must be the function"):
+        check("sample/42.1", answer)
+
+
+@pytest.mark.parametrize("bad", ["sample/42", "42.1", "Sample/42.1", "sample/4.1", "", "sample/42.1 ", None, 3])
+def test_a_malformed_id_is_refused(bad):
+    with pytest.raises(ValueError, match="must look like"):
+        load(bad)
+
+
+def test_an_unknown_exercise_names_those_that_exist():
+    with pytest.raises(ValueError, match=r"no exercise 'sample/42.9'; this chapter has sample/42.1"):
+        load("sample/42.9")
+
+
+def test_an_unknown_chapter_is_named():
+    with pytest.raises(ValueError, match="no checks exist for chapter sample/43"):
+        load("sample/43.1")
+
+
+def test_a_missing_module_inside_the_checks_is_not_hidden(monkeypatch, tmp_path):
+    from causalrec_lib.course import checks
+
+    (tmp_path / "sample_44.py").write_text("import no_such_module_anywhere\n")
+    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path)])
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
+        load("sample/44.1")
+
+
+def test_two_checks_of_one_exercise_are_refused():
+    with pytest.raises(ValueError, match="has a check already"):
+
+        @exercise("sample/42.1", task="Another.")
+        def check_other(answer):
+            call(answer)
+
+
+@pytest.mark.parametrize("answer", [lambda a, b: 5, lambda a, b: None])
+def test_strict_mode_stops_the_run(monkeypatch, answer):
+    monkeypatch.setenv("CAUSALREC_STRICT", "1")
+    with pytest.raises(CheckFailed, match=r"sample/42\.1"):
+        check("sample/42.1", answer)
+
+
+def test_strict_mode_lets_a_right_answer_pass(monkeypatch):
+    monkeypatch.setenv("CAUSALREC_STRICT", "1")
+    assert check("sample/42.1", lambda a, b: 4).passed
+
+
+@pytest.mark.parametrize("got", [2.0, 2, np.float32(2), np.array(2.0), True + True])
+def test_one_number_may_come_in_any_numeric_type(got):
+    expect_close(got, 2.0, hint=HINT)
+
+
+@pytest.mark.parametrize("got", [[1.0, 2.0], np.array([1, 2]), pd.Series([1.0, 2.0]), (1, 2)])
+def test_an_array_may_come_in_any_container(got):
+    expect_close(got, [1.0, 2.0], hint=HINT)
+
+
+@pytest.mark.parametrize("got", [[2.0], np.ones((1, 1)), [1.0, 2.0], []])
+def test_a_wrong_shape_is_explained(got):
+    with pytest.raises(Wrong, match=r"Return one number, not an array of shape"):
+        expect_close(got, 2.0, hint=HINT)
+
+
+@pytest.mark.parametrize("got", ["two", {"a": 1}, object(), [[1], [1, 2]], "2", ["2"], 2 + 1j, np.array(2 + 1j)])
+def test_what_is_no_number_is_explained(got):
+    with pytest.raises(Wrong, match=r"Return one number, not \w+. Think"):
+        expect_close(got, 2.0, hint=HINT)
+
+
+@pytest.mark.parametrize("got", [np.nan, np.inf, -2.0, 2.0 + 1e-5])
+def test_a_number_outside_of_the_tolerance_is_refused(got):
+    with pytest.raises(Wrong, match=HINT):
+        expect_close(got, 2.0, hint=HINT, rtol=1e-6)
+
+
+def test_the_tolerance_is_relative_or_absolute():
+    expect_close(2.0 + 1e-5, 2.0, hint=HINT, rtol=1e-4)
+    expect_close(1e-5, 0.0, hint=HINT, atol=1e-4)
+    with pytest.raises(Wrong):
+        expect_close(1e-5, 0.0, hint=HINT)
+
+
+def test_a_mistake_of_another_shape_is_never_taken_for_the_answer():
+    with pytest.raises(Wrong, match=HINT):
+        expect_close([5.0, 5.0], [1.0, 2.0], hint=HINT, wrong={"One number.": 5.0, "Three.": [5.0, 5.0, 5.0]})
+
+
+def test_open_is_a_kind_of_wrong_so_that_checks_need_one_exception():
+    assert issubclass(Unanswered, Wrong)
+
+
+@pytest.mark.parametrize(("verdict", "word"), [("passed", "passed"), ("wrong", "not yet"), ("unanswered", "open")])
+def test_a_result_shows_itself_as_text_and_as_escaped_html(verdict, word):
+    result = Result("sample/42.1", verdict, "use <b> & think")
+    assert word in repr(result)
+    page = result._repr_html_()
+    assert f"cr-{verdict}" in page
+    assert "use &lt;b&gt; &amp; think" in page
+    assert 'role="status"' in page

@@ -1,0 +1,83 @@
+"""Quiz questions: every option explained, at least one right and one wrong, readable without a script."""
+
+import html.parser
+
+import pytest
+
+from causalrec_lib.course import quiz
+
+WHY = "Because both arrows are needed."
+GOOD = {"Yes <really>": (True, WHY), "No": (False, WHY), "Perhaps": (False, WHY)}
+
+
+class Outline(html.parser.HTMLParser):
+    """Counts tags and checks that they nest."""
+
+    def __init__(self):
+        super().__init__()
+        self.count, self.open = {}, []
+
+    def handle_starttag(self, tag, attrs):
+        self.count[tag] = self.count.get(tag, 0) + 1
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_each_option_opens_by_itself():
+    outline = Outline()
+    outline.feed(quiz("What?", GOOD)._repr_html_())
+    assert outline.open == []
+    assert outline.count["details"] == outline.count["summary"] == 3
+    assert "script" not in outline.count
+
+
+def test_right_and_wrong_are_said_in_words_not_in_colour_only():
+    page = quiz("What?", GOOD)._repr_html_()
+    assert page.count("<strong>Right.</strong>") == 1
+    assert page.count("<strong>No.</strong>") == 2
+
+
+def test_text_is_escaped():
+    page = quiz("Is a < b & c?", GOOD)._repr_html_()
+    assert "Is a &lt; b &amp; c?" in page
+    assert "Yes &lt;really&gt;" in page
+
+
+def test_the_plain_form_keeps_the_answer_to_itself():
+    text = repr(quiz("What?", GOOD))
+    assert text.splitlines() == ["What?", "  (a) Yes <really>", "  (b) No", "  (c) Perhaps"]
+
+
+def test_later_changes_to_the_options_do_not_reach_the_quiz():
+    options = dict(GOOD)
+    asked = quiz("What?", options)
+    options.clear()
+    assert len(asked.options) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({k: GOOD[k] for k in list(GOOD)[:2]}, "three to six"),
+        ({f"option {k}": (k == 0, WHY) for k in range(7)}, "three to six"),
+        ({k: (True, WHY) for k in GOOD}, "one right and one wrong"),
+        ({k: (False, WHY) for k in GOOD}, "one right and one wrong"),
+        ({**GOOD, "No": (False, "No.")}, "explanation"),
+        ({**GOOD, "No": (False, " " * 20)}, "explanation"),
+        ({**GOOD, "No": (0, WHY)}, "True or False"),
+        ({**GOOD, "No": False}, "True or False"),
+        ({**GOOD, "No": (False,)}, "True or False"),
+        ({**GOOD, "No": (False, 17)}, "explanation"),
+    ],
+)
+def test_bad_options_are_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        quiz("What?", options)
+
+
+@pytest.mark.parametrize("question", ["", "  ", None])
+def test_a_question_must_ask_something(question):
+    with pytest.raises(ValueError, match="question"):
+        quiz(question, GOOD)
