@@ -116,7 +116,7 @@ build/second/$(PROFILE)/%.ok: build/executed/$(PROFILE)/%.ipynb
 	@echo "running $* a second time"
 	@mkdir -p $(@D)
 	@CAUSALREC_BUILD=$(abspath build/second) CAUSALREC_STRICT=1 CAUSALREC_QUIET=1 JUPYTER_PREFER_ENV_PATH=1 \
-		$(PY) -m pytest -o addopts= -p nbval --nbval --nbval-cell-timeout=600 -q $< > $(@:.ok=.log) 2>&1 \
+		$(PY) -m pytest -o addopts= -p nbval -p causalrec_lib.course.kernels --nbval --nbval-cell-timeout=600 -q $< > $(@:.ok=.log) 2>&1 \
 		|| { cat $(@:.ok=.log); echo "$*: the second run differs from the first; log: $(@:.ok=.log)"; exit 1; }
 	@touch $@
 run-second: $(CHAPTERS:build/executed/$(PROFILE)/%.ipynb=build/second/$(PROFILE)/%.ok)

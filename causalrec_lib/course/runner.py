@@ -17,9 +17,8 @@ from pathlib import Path
 import jupytext
 import papermill
 from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
 
-from causalrec_lib.course import chapters
+from causalrec_lib.course import chapters, kernels
 from causalrec_lib.course.chapters import Chapter
 from causalrec_lib.course.records import COURSE_SEED, build_dir, digest, record_path
 from causalrec_lib.course.run import versions
@@ -94,12 +93,15 @@ def run(chapter: Chapter, profile: str = "ci", seed: int = DEFAULT_SEED, build: 
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     try:
-        with _kernel_environment((build or build_dir()).resolve(), digest(chapter.source)):
+        with (
+            _kernel_environment((build or build_dir()).resolve(), digest(chapter.source)),
+            kernels.own_sockets() as config,
+        ):
             papermill.execute_notebook(
                 at["ipynb"], part, parameters={"PROFILE": profile, "SEED": seed}, kernel_name="python3",
                 progress_bar=False, log_output=True, cwd=str(chapter.source.parent),
                 request_save_on_cell_execute=False, stdout_file=None, stderr_file=None, start_timeout=120,
-                config=Config(KernelManager={"transport": "ipc"}),  # no open port, and no warning of one
+                config=config,
             )  # fmt: skip
     except BaseException as err:
         record_path(chapter.id, profile, build).unlink(missing_ok=True)  # half a run's records are nobody's baseline

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from causalrec_lib.course import notebook
+from causalrec_lib.course import kernels, notebook
 from causalrec_lib.course.labs import dumps
 from causalrec_lib.course.records import build_dir
 
@@ -77,7 +77,10 @@ def verdicts(
         "CAUSALREC_QUIET": "1",
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-    NotebookClient(nb, timeout=timeout, resources={"metadata": {"path": str(work)}}).execute(env=env)
+    with kernels.own_sockets() as config:
+        NotebookClient(nb, timeout=timeout, config=config, resources={"metadata": {"path": str(work)}}).execute(
+            env=env
+        )
     checked = [(k, _said(c)) for k, c in enumerate(nb.cells) if "check" in notebook.tags(c)]
     before = [said for k, said in checked if k < end and said]
     after = [said for k, said in checked if k > end and said]
