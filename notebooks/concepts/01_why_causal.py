@@ -303,7 +303,7 @@ plots.show(
 # one display in ten to chance. One never learns. Chance plays a part in what sells first, so each gets many runs.
 
 # %%
-n_runs = run.size(ci=20, full=200)
+n_runs = run.size(ci=12, full=200)
 loops = {
     how: pd.concat([world.feedback_loop(20, retrain=how, seed=run.seed + k).assign(run=k) for k in range(n_runs)])
     for how in run.progress(("clicks", "weighted", "random"), "recommenders")
@@ -980,7 +980,7 @@ for broken, true in damage.values():
 # %%
 sizes = [500, 1_000, 2_000, 5_000, 20_000]
 poor = make_world(overlap="poor")
-draws = run.size(ci=100, full=400)
+draws = run.size(ci=40, full=400)
 setups = {
     "a coin decides": (coin, False), "weighting, good overlap": (world, True),
     "weighting, poor overlap": (poor, True), "weighting, hidden cause": (hidden, True),

@@ -358,7 +358,7 @@ assert {
 # decides who stays. Look at smaller weeks, with two or three candidates a user. One log could be luck anyway.
 
 # %%
-times = run.size(ci=100, full=500)
+times = run.size(ci=50, full=500)
 record = []
 for k in run.progress(range(times), "weeks"):
     w = raw_week(world, 5_000, seed=run.seed + 1 + k, dirt=Dirt(bots=1))
@@ -625,7 +625,7 @@ for m in minutes:
         "clickstream": behaviour.sessionise(human, gap).nunique() / n_sessions,
         "MovieLens": s.nunique() / ratings["user_id"].nunique(),
         "in the first session": first.mean(),
-        "users with one session": s.groupby(ratings["user_id"]).agg(lambda own: own.max() == own.min()).mean(),
+        "users with one session": (s.groupby(ratings["user_id"]).nunique() == 1).mean(),
     }
 cut = pd.DataFrame(cut).T.rename_axis("pause (minutes)")
 cut.round(3)
@@ -1039,7 +1039,7 @@ faults = {
 }
 
 
-board_splits = run.size(ci=1_000, full=5_000)
+board_splits = run.size(ci=400, full=5_000)
 
 
 def alarms(part):

@@ -431,7 +431,7 @@ for k in run.progress(range(n_weeks), "weeks"):
         found[f"{how}, fitted"] = weighting.ipw(yk, tk, fk, estimator=how)
     errors = {
         "weights fixed": weighting.ipw(yk, tk, fk, se="weights_fixed").se,
-        "bootstrap": bootstrap(yk, tk, fk, 100, run.rng),
+        "bootstrap": bootstrap(yk, tk, fk, 50, run.rng),
         "weights as counts": counts_as_rows(yk, tk, fk.e),
     }
     for how, chance in (("recorded", ek), ("fitted", fk.e)):  # no display moves a score
@@ -784,7 +784,7 @@ def by_scikit_learn(columns, steps, C=np.inf):
 
 allowed = [50, 100, 200, 500, 1_000, 2_000, 5_000]
 order = np.random.default_rng(run.seed)
-orders = [Z.columns] + [Z.columns[order.permutation(Z.shape[1])] for _ in range(run.size(ci=5, full=20))]
+orders = [Z.columns] + [Z.columns[order.permutation(Z.shape[1])] for _ in range(run.size(ci=2, full=20))]
 early = np.array([[by_scikit_learn(Z[o], steps)[0] for steps in allowed] for o in orders])
 at_500, stopped_early = by_scikit_learn(Z, 500)
 standard = (Z - Z.mean()) / Z.std(ddof=0)
@@ -851,7 +851,7 @@ run.record("nhefs_strong_penalty", penalised[0.01], naive=crude)
 
 # %%
 sharpness = [0, 1, 2, 3, 4, 6]
-draws = run.size(ci=60, full=400)
+draws = run.size(ci=30, full=400)
 decay = []
 for k in run.progress(sharpness, "rankers"):
     shop = make_world(parameters=Parameters(a1=0.9 * k, a2=0.5 * k, a3=0.35 * k))
