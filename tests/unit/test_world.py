@@ -2,6 +2,8 @@
 
 import hashlib
 import importlib
+import os
+import pickle
 import subprocess
 import sys
 from dataclasses import fields
@@ -334,3 +336,42 @@ def test_a_world_too_large_for_one_frame_says_so():
     with pytest.raises(ValueError, match="interference needs"):
         make_world(20_000, 1100, text="templates", interference=0.1).exposure_log(10)
     assert len(w.exposure_log(100)) == 100
+
+
+PRINTS = """
+import pickle, sys
+import numpy as np
+import test_world as t
+w = t.make_world(300, 200, seed=3, text="{text}")
+frames = {{n: f(w) for n, f in t.LOGS.items()}}
+frames["slate, shuffled"] = w.slate_log(200, slate_size=7, randomised_share=0.5, seed=1)
+frames["pairs"] = w.truth.pairs(w.exposure_log(500))
+pickle.dump({{n: [(c, np.asarray(f[c].astype(object) if f[c].dtype.kind not in "fiub" else f[c])) for c in f] for n, f in frames.items()}}, sys.stdout.buffer)
+"""
+
+
+def other_processors():
+    """Environments in which numpy and OpenBLAS pretend to run on a lesser processor; only features that exist."""
+    core = np._core._multiarray_umath
+    dispatchable = [f for f in core.__cpu_dispatch__ if core.__cpu_features__.get(f)]
+    return {"no SIMD beyond the baseline": {"NPY_DISABLE_CPU_FEATURES": " ".join(dispatchable)},
+            "another BLAS kernel": {"OPENBLAS_CORETYPE": "Sandybridge"}}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["reviews", "templates"])
+def test_another_processor_draws_the_same_world(text):
+    def frames(**env):
+        here = str(Path(__file__).parent)
+        code = f"import sys; sys.path.insert(0, {here!r})\n{PRINTS.format(text=text)}"
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env={**os.environ, **env})
+        return pickle.loads(run.stdout)
+
+    plain = frames()
+    for name, env in other_processors().items():
+        other = frames(**env)
+        for log, columns in plain.items():
+            for (column, want), (_, got) in zip(columns, other[log], strict=True):
+                if want.dtype.kind == "f":
+                    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9, err_msg=f"{name}: {log}.{column}")
+                else:
+                    assert (pd.Series(got).astype(str) == pd.Series(want).astype(str)).all(), f"{name}: {log}.{column}"

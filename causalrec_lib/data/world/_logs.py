@@ -88,9 +88,8 @@ def bandit_log(core: Core, n_rounds: int, policy: Policy, seed: int | None) -> p
 def _plackett_luce(logits: Array, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Draw slates without replacement by Gumbel keys; return items and each slot's conditional probability."""
     keys = logits + rng.gumbel(size=logits.shape)
-    top = np.argpartition(-keys, size - 1, axis=1)[:, :size]
     rows = np.arange(len(logits))[:, None]
-    top = top[rows, np.argsort(-keys[rows, top], axis=1)]
+    top = np.argsort(-keys, axis=1, kind="stable")[:, :size]
     weight = np.exp(logits - logits.max(axis=1, keepdims=True))
     chosen = weight[rows, top]
     left = weight.sum(axis=1, keepdims=True) - np.cumsum(chosen, axis=1) + chosen
@@ -98,15 +97,15 @@ def _plackett_luce(logits: Array, size: int, rng: np.random.Generator) -> tuple[
 
 
 def _retrieve(core: Core, n_sessions: int, slate_size: int, rng: np.random.Generator) -> Array:
-    """Draw each session's candidates uniformly without replacement."""
+    """Draw each session's candidates uniformly without replacement (Floyd's algorithm), in ascending order."""
     n_items = core.shape[1]
     k = min(max(core.parameters.candidates, slate_size), n_items)
-    step = 1_000_000 // n_items + 1
-    parts = [
-        np.argpartition(rng.random((min(step, n_sessions - first), n_items), dtype=np.float32), k - 1, axis=1)[:, :k]
-        for first in range(0, n_sessions, step)
-    ]
-    return np.concatenate(parts)
+    got = np.full((n_sessions, k), -1)
+    for j in range(k):
+        last = n_items - k + j
+        new = rng.integers(0, last + 1, n_sessions)
+        got[:, j] = np.where((got == new[:, None]).any(axis=1), last, new)
+    return np.sort(got, axis=1)
 
 
 def slate_log(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit, ndtri
 from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from causalrec_lib.data.world import _listings as listings
 from causalrec_lib.data.world._streams import stream
@@ -19,6 +19,8 @@ from causalrec_lib.data.world.parameters import Parameters
 Array = NDArray[Any]
 
 SEGMENTS = ("bargain", "classic", "comfort", "trend")
+MAX_TERMS = 2000
+FACTOR_DECIMALS = 6
 COMMUNITY_SIZE = 25
 FRIENDS_INSIDE, FRIENDS_OUTSIDE = 8, 1
 
@@ -29,13 +31,28 @@ def standardise(x: Array) -> Array:
     return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
+def vocabulary(counts: sparse.csr_matrix, terms: Array) -> Array:
+    """Return the columns of the most frequent terms in alphabetical order; ties go to the first in the alphabet.
+
+    The order is explicit because `max_features` of scikit-learn cuts ties as the processor's sort happens to.
+    """
+    total = np.asarray(counts.sum(axis=0)).ravel()
+    return np.sort(np.lexsort((terms, -total))[:MAX_TERMS])
+
+
 def text_factors(texts: pd.Series, d: int) -> Array:
-    """Return phi, shape (n_items, d): truncated SVD of TF-IDF, first component (length) left out, standardised."""
-    tfidf = TfidfVectorizer(max_features=2000, min_df=2, sublinear_tf=True, stop_words="english", dtype=np.float64)
-    x = tfidf.fit_transform(texts)
+    """Return phi, shape (n_items, d): truncated SVD of TF-IDF, first component (length) left out, standardised.
+
+    Rounded, so that the last bits of a matrix product (they differ between processors) never reach a draw.
+    """
+    words = CountVectorizer(min_df=2, stop_words="english", dtype=np.int64)
+    counts = words.fit_transform(texts)
+    x = TfidfTransformer(sublinear_tf=True).fit_transform(
+        counts[:, vocabulary(counts, words.get_feature_names_out())].astype(np.float64)
+    )
     k = min(d + 1, min(x.shape) - 1)
     z = TruncatedSVD(n_components=k, n_iter=4, random_state=0).fit_transform(x)[:, 1:]
-    return standardise(z)
+    return np.round(standardise(z), FACTOR_DECIMALS)
 
 
 def make_items(

@@ -17,6 +17,7 @@ Array = NDArray[Any]
 Scorer = Callable[[Pairs], Array]
 
 UPLIFT_SCALE = 10.0
+LOGGING_TEMPERATURE, LOGGING_EPSILON = 1.0, 0.1
 
 
 def logging_log_odds(x: Pairs) -> Array:
@@ -115,7 +116,7 @@ def _table(core: Core, table: Array) -> Callable[[Array], Array]:
     return lambda users: pi[users]
 
 
-def make_policy(core: Core, policy: Any, temperature: float = 1.0, epsilon: float = 0.0) -> Policy:
+def make_policy(core: Core, policy: Any, temperature: float | None = None, epsilon: float | None = None) -> Policy:
     """Return a policy by name, from a table of probabilities, or from a function of users.
 
     Parameters
@@ -127,9 +128,12 @@ def make_policy(core: Core, policy: Any, temperature: float = 1.0, epsilon: floa
         for sponsored items), "consumption" (most consumed in the log, found anyway or not), "best" (highest
         consumption when shown), "uplift" (highest effect of showing); the last three know the truth.
         An array of shape (n_users, n_items) whose rows sum to 1. A function from an array of users to such rows.
-    temperature : float
+        A bare name means the same in every call: its top item. Two names are stochastic: "random" is uniform, and
+        "logging" is the policy that writes the bandit log, a softmax at temperature 1 with a tenth of uniform
+        exploration.
+    temperature : float, optional
         Softmax temperature of a named policy; 0 picks the top item.
-    epsilon : float
+    epsilon : float, optional
         Share of uniformly random recommendations mixed into a named policy.
 
     Returns
@@ -150,8 +154,9 @@ def make_policy(core: Core, policy: Any, temperature: float = 1.0, epsilon: floa
         return policy
     if isinstance(policy, str):
         _validate.one_of(policy, "policy", tuple(SCORERS))
-        _validate.number(temperature, "temperature", 0)
-        _validate.number(epsilon, "epsilon", 0, 1)
+        usual = (LOGGING_TEMPERATURE, LOGGING_EPSILON) if policy == "logging" else (0.0, 0.0)
+        temperature = _validate.number(usual[0] if temperature is None else temperature, "temperature", 0)
+        epsilon = _validate.number(usual[1] if epsilon is None else epsilon, "epsilon", 0, 1)
         return Policy(policy, core, _named(core, policy, temperature, epsilon))
     if callable(policy):
         return Policy(getattr(policy, "__name__", "custom"), core, policy)

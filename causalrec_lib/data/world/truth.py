@@ -179,7 +179,7 @@ class Truth(RoleTruth):
     # Policies ---------------------------------------------------------------------------------------------
 
     def _policy_blocks(self, policy: Any) -> Iterator[tuple[Pairs, Array]]:
-        chosen = make_policy(self._core, policy, temperature=0.0)
+        chosen = make_policy(self._core, policy)
         for x in self._core.blocks():
             yield x, chosen.probabilities(x.users[:, 0])
 
@@ -189,7 +189,7 @@ class Truth(RoleTruth):
         Parameters
         ----------
         policy : str, array, callable or Policy
-            As in `world.policy`; a bare name means its top item (temperature 0).
+            As in `world.policy`.
         outcome : {"reward", "lift"}
             "reward": P(the shown item is consumed), what the bandit log measures.
             "lift": consumption that would not have happened without the recommendation.
@@ -207,7 +207,7 @@ class Truth(RoleTruth):
 
     def logging_value(self, outcome: str = "reward") -> float:
         """Return the value of the bandit log's default policy."""
-        return self.policy_value(make_policy(self._core, "logging", temperature=1.0, epsilon=0.1), outcome)
+        return self.policy_value("logging", outcome)
 
     def best_policy(self, outcome: str = "reward") -> Array:
         """Return each user's best item, shape (n_users,)."""

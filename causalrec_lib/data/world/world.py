@@ -80,8 +80,12 @@ class World:
         """Return the exact answers, for checking estimates only."""
         return Truth(self.core)
 
-    def policy(self, policy: Any, temperature: float = 1.0, epsilon: float = 0.0) -> Policy:
-        """Return a policy by name, from a table of probabilities or from a function; see `make_policy`."""
+    def policy(self, policy: Any, temperature: float | None = None, epsilon: float | None = None) -> Policy:
+        """Return a policy by name, from a table of probabilities or from a function; see `make_policy`.
+
+        A bare name means its top item, here and in every other call; "random" is uniform, and "logging" is the
+        stochastic policy that writes the bandit log (temperature 1, a tenth of uniform exploration).
+        """
         return make_policy(self.core, policy, temperature, epsilon)
 
     def exposure_log(
@@ -112,15 +116,16 @@ class World:
         """
         return logs.exposure_log(self.core, n_pairs, seed, with_propensity, text)
 
-    def bandit_log(self, n_rounds: int = 10_000, policy: Any = None, seed: int | None = None) -> pd.DataFrame:
+    def bandit_log(self, n_rounds: int = 10_000, policy: Any = "logging", seed: int | None = None) -> pd.DataFrame:
         """Return the log of a policy that shows one item a round, with its exact propensity and the reward.
 
         Parameters
         ----------
         n_rounds : int
             Number of rounds; users come uniformly at random.
-        policy : str, array, callable or Policy, optional
-            As in `world.policy`; by default "logging" with a tenth of uniform exploration.
+        policy : str, array, callable or Policy
+            As in `world.policy`. The default, "logging", is stochastic and gives every item a chance in every round;
+            any other bare name shows each user one item only, which no off-policy estimate can mend.
         seed : int, optional
             Another draw of the log.
 
@@ -129,8 +134,7 @@ class World:
         DataFrame
             `round`, `user`, `item`, their observed columns, `score`, `propensity`, `reward`.
         """
-        chosen = self.policy("logging", 1.0, 0.1) if policy is None else self.policy(policy)
-        return logs.bandit_log(self.core, n_rounds, chosen, seed)
+        return logs.bandit_log(self.core, n_rounds, self.policy(policy), seed)
 
     def slate_log(
         self, n_sessions: int = 5_000, slate_size: int = 5, randomised_share: float = 0.1, seed: int | None = None
