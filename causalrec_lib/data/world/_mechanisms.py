@@ -1,7 +1,7 @@
 """The structural equations: each function reads like its formula on the world's page.
 
 Letters: S score (observed affinity), H hidden affinity, A affinity, P standardised log popularity, L standardised
-log activity, C standardised log price, K familiarity, v annoyed by advertising, e propensity of exposure.
+log activity, C standardised log price, X tone of the reviews, K familiarity, v annoyed by advertising, e propensity.
 All arrays broadcast; all are float32 except where a test of probabilities needs more.
 """
 
@@ -48,27 +48,38 @@ def outcome_probability(base: Array, tau: Array | float) -> Array:
 
 
 def exposure_log_odds(
-    p: Parameters, confounding: str, overlap: str, S: Array, H: Array, q: Array, P: Array, L: Array
+    p: Parameters, confounding: str, overlap: str, S: Array, hidden: Array | float, P: Array, L: Array
 ) -> Array:
-    """Return the log-odds of exposure under the confounding and overlap switches."""
+    """Return the log-odds of exposure under the confounding and overlap switches; `hidden` is `hidden_drive`."""
     f = np.float32
     if confounding == "none":
         return np.zeros(np.broadcast_shapes(S.shape, P.shape, L.shape), np.float32) + f(
             np.log(p.e_random / (1 - p.e_random))
         )
-    drive = f(p.a1) * P + f(p.a2) * S + f(p.a3) * L
-    if confounding == "hidden":
-        drive = drive + f(p.a_h) * H + f(p.a_q) * q
+    drive = f(p.a1) * P + f(p.a2) * S + f(p.a3) * L + hidden
     return f(p.a0) + f(OVERLAP_SCALE[overlap]) * drive
 
 
+def hidden_drive(p: Parameters, confounding: str, H: Array, q: Array, X: Array) -> Array | float:
+    """Return what drives exposure and is in no column: nothing, the tone of the text, or hidden taste and quality."""
+    if confounding == "text":
+        return np.float32(p.a_x) * X
+    if confounding == "hidden":
+        return np.float32(p.a_h) * H + np.float32(p.a_q) * q
+    return np.float32(0)
+
+
 def exposure_probability(
-    p: Parameters, confounding: str, overlap: str, S: Array, H: Array, q: Array, P: Array, L: Array
+    p: Parameters, confounding: str, overlap: str, S: Array, hidden: Array | float, P: Array, L: Array
 ) -> Array:
     """Return e, the exact propensity; with overlap="none" the score alone decides at both ends."""
-    e = expit(exposure_log_odds(p, confounding, overlap, S, H, q, P, L))
+    return cut_overlap(confounding, overlap, S, expit(exposure_log_odds(p, confounding, overlap, S, hidden, P, L)))
+
+
+def cut_overlap(confounding: str, overlap: str, S: Array, e: Array) -> Array:
+    """Return e; with overlap="none" it is 0 where the score is low and 1 where it is high."""
     if overlap == "none" and confounding != "none":
-        e = np.where(NEVER_SHOWN_BELOW > S, np.float32(0), np.where(ALWAYS_SHOWN_ABOVE < S, np.float32(1), e))
+        e = np.where(NEVER_SHOWN_BELOW > S, e.dtype.type(0), np.where(ALWAYS_SHOWN_ABOVE < S, e.dtype.type(1), e))
     return e
 
 

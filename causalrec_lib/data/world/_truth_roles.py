@@ -18,6 +18,7 @@ from causalrec_lib.data.world import _graph as graph
 from causalrec_lib.data.world import _mechanisms as m
 from causalrec_lib.data.world import _ratings as ratings
 from causalrec_lib.data.world._core import Core, Pairs
+from causalrec_lib.data.world._logs import draw_number
 from causalrec_lib.data.world._textroles import ATTRIBUTES
 from causalrec_lib.data.world.policies import make_policy
 
@@ -35,6 +36,31 @@ class RoleTruth:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+
+    def ratings(self, log: pd.DataFrame, seed: int | None = None) -> pd.DataFrame:
+        """Return for each row of a log the stars of its pair, and who would write them down after consuming.
+
+        Parameters
+        ----------
+        log : DataFrame
+            Columns `user` and `item`.
+        seed : int, optional
+            Seed of the log. A row of `exposure_log(seed=seed)` that is consumed and `writes` stands in
+            `ratings_log(seed=seed)` too.
+
+        Returns
+        -------
+        DataFrame
+            `stars`, `writes` (0/1), `propensity` (of writing, given the stars).
+        """
+        x = self._pairs_of(log)
+        given = ratings.stars(x)
+        writes = ratings.writes(x, given, draw_number(seed)).astype(int)
+        columns = {"stars": given, "writes": writes, "propensity": np.asarray(x.p.bother)[given - 1]}
+        return pd.DataFrame(columns, index=log.index)
+
+    def _pairs_of(self, log: pd.DataFrame) -> Pairs:
+        raise NotImplementedError
 
     def _mean(self, of: Callable[[Pairs], Array]) -> float:
         """Return the mean over all pairs."""
@@ -55,6 +81,7 @@ class RoleTruth:
     @property
     def rating_propensity(self) -> Array:
         """Return P(rated | the pair's stars and causes), shape (n_users, n_items)."""
+        self._core.without_interference("rating_propensity")
         return self._matrix(lambda x: ratings.rating_propensity(x, ratings.stars(x)).astype(np.float32))
 
     def mean_stars(self) -> float:
@@ -63,6 +90,7 @@ class RoleTruth:
 
     def rated_share(self) -> pd.Series:
         """Return P(rated | stars) for 1 to 5 stars, over all pairs."""
+        self._core.without_interference("rated_share")
         seen, all_ = np.zeros((2, 5))
         for x in self._core.blocks():
             r = ratings.stars(x)
@@ -138,8 +166,12 @@ class RoleTruth:
         """Return the causal graph under the world's switches."""
         return graph.dag(self._core.confounding, self._core.interference)
 
-    def adjustment_set(self, question: str = "exposure") -> tuple[str, ...] | None:
-        """Return the columns to adjust for; None where no observed columns suffice; see `graph.adjustment_set`."""
+    def adjustment_set(self, question: str = "exposure") -> tuple[str, ...] | str | None:
+        """Return the columns to adjust for; see `graph.adjustment_set`.
+
+        An empty tuple means that a plain difference is right, None that no observed columns suffice, and the text
+        "weight by the logged propensity" that the log holds the weights instead.
+        """
         return graph.adjustment_set(question, self._core.confounding)
 
     def hidden(self) -> tuple[pd.DataFrame, pd.DataFrame]:

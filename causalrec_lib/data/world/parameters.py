@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from causalrec_lib import _validate
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -24,12 +26,14 @@ class Parameters:
         Effect of exposure (log-odds): size, steepness in affinity, annoyance.
     k0, k1, k2 : float
         Familiarity, the chance that the user finds the item anyway: intercept, popularity, score.
-    a0, a1, a2, a3, a_h, a_q : float
-        Exposure (log-odds): intercept, popularity, score, activity; hidden affinity and quality (switch "hidden").
+    a0, a1, a2, a3, a_h, a_q, a_x : float
+        Exposure (log-odds): intercept, popularity, score, activity; hidden affinity and quality (switch "hidden");
+        tone of the reviews (switch "text").
     e_random : float
         Exposure probability where nothing confounds.
     kappa : float
-        Strength of the marketing coin, an instrument, in (0, 2].
+        Strength of the marketing coin, an instrument, in (0, 2]. With the default a Wald estimate wants some 400,000
+        pairs; `Parameters(kappa=2.0)` makes 100,000 enough.
     sd_popularity, pop_q, pop_m : float
         Spread of log popularity; its correlation with quality and with the advertising spend.
     r1, r_sd : float
@@ -81,6 +85,7 @@ class Parameters:
     a3: float = 0.35
     a_h: float = 0.35
     a_q: float = 0.6
+    a_x: float = 0.8
     e_random: float = 0.3
     kappa: float = 1.0
     sd_popularity: float = 1.29
@@ -112,6 +117,25 @@ class Parameters:
     s_promise: float = 0.15
     s_sd: float = 1.2
     mood: tuple[float, float] = (5.5, 7.0)
+
+    def __post_init__(self) -> None:
+        """Refuse coefficients outside their range."""
+        for name, value in asdict(self).items():
+            for x in value if isinstance(value, tuple) else (value,):
+                _validate.number(x, name)
+        _validate.number(self.kappa, "kappa", 1e-6, 2)
+        _validate.integer(self.d, "d", 1)
+        _validate.integer(self.history, "history", 1)
+        _validate.integer(self.candidates, "candidates", 1)
+        for name in ("e_random", "sponsored"):
+            _validate.number(getattr(self, name), name, 0, 1)
+        for x in self.bother:
+            _validate.number(x, "bother", 0, 1)
+
+    @classmethod
+    def few_clicks(cls, **changes: Any) -> Parameters:
+        """Return coefficients under which a shown slot is clicked a few times in a hundred, as in real logs."""
+        return cls(**{"b0": -5.6, "t1": 3.0, **changes})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parameters by name."""
