@@ -126,17 +126,36 @@ def expectation(p: Parameters, S: Array, promise: Array | int) -> Array:
     return p.m_a * S + p.m_promise * np.asarray(promise)
 
 
-def satisfaction(p: Parameters, A: Array, expected: Array, promise: Array | int) -> Array:
+def satisfaction(p: Parameters, A: Array, expected: Array | float, promise: Array | int) -> Array:
     """Return the mean satisfaction: liking, less what was expected, plus the pleasure of a promise."""
-    return p.s_0 + p.s_a * A + p.s_expect * expected + p.s_promise * np.asarray(promise)
+    a = np.asarray(promise)
+    return p.s_0 + p.s_a * A + (p.s_expect + p.s_both * a) * expected + p.s_promise * a
+
+
+def satisfaction_given(
+    p: Parameters, S: Array, A: Array, promise: int, told: int | None, held: float
+) -> tuple[Array, float]:
+    """Return mean and standard deviation of satisfaction under a promise and an expectation.
+
+    The expectation is that of the promise `told`, or with told=None a fixed number.
+    """
+    expected = expectation(p, S, told) if told is not None else held
+    noise = (p.s_expect + p.s_both * promise) * p.m_sd if told is not None else 0.0
+    return satisfaction(p, A, expected, promise), float(np.hypot(p.s_sd, noise))
+
+
+def nested_outcome(
+    p: Parameters, S: Array, A: Array, promise: int, told: int | None, held: float, outcome: str
+) -> Array:
+    """Return the mean satisfaction or the mean stars of each pair under a promise and an expectation."""
+    mean, sd = satisfaction_given(p, S, A, promise, told, held)
+    return mean if outcome == "satisfaction" else 1 + sum(ndtr((mean - grade) / sd) for grade in p.grades)
 
 
 def mood_probabilities(p: Parameters, S: Array, A: Array, promise: int) -> tuple[Array, Array]:
-    """Return P(reaction is positive), P(reaction is negative): satisfaction is normal given S and A."""
-    mean = satisfaction(p, A, expectation(p, S, promise), promise)
-    sd = np.hypot(p.s_sd, p.s_expect * p.m_sd)
-    low, high = p.mood
-    return ndtr((mean - high) / sd), ndtr((low - mean) / sd)
+    """Return P(reaction is positive: 4 or 5 stars), P(reaction is negative: 1 or 2)."""
+    mean, sd = satisfaction_given(p, S, A, promise, promise, 0.0)
+    return ndtr((mean - p.grades[2]) / sd), ndtr((p.grades[1] - mean) / sd)
 
 
 def non_complier_probability(p: Parameters, compliance: float, L: Array) -> Array:

@@ -115,11 +115,38 @@ class RoleTruth:
 
         return self._mean(effect)
 
-    def mediation(self) -> dict[str, float]:
-        """Return the effect of the promise on satisfaction: total, direct, and indirect through the expectation."""
+    def mediation(self, outcome: str = "satisfaction", expectation: float = 0.0) -> dict[str, float]:
+        """Return the effect of the promise after consuming, in parts, over all pairs.
+
+        Parameters
+        ----------
+        outcome : {"satisfaction", "stars"}
+            The column of `world.reactions`.
+        expectation : float
+            Where the controlled direct effect holds the expectation.
+
+        Returns
+        -------
+        dict
+            "total"; "direct" (natural: the promise is made, the expectation stays that of no promise); "indirect"
+            (natural, the rest: the promise is made, the expectation moves); "pure indirect" (no promise, the
+            expectation moves); "controlled direct" (the expectation is held). They differ if `s_both` is not 0.
+        """
+        _validate.one_of(outcome, "outcome", ("satisfaction", "stars"))
+        held = _validate.number(expectation, "expectation")
         p = self._core.parameters
-        indirect = p.m_promise * p.s_expect
-        return {"total": p.s_promise + indirect, "direct": p.s_promise, "indirect": indirect}
+
+        def mean(promise: int, told: int | None) -> float:
+            return self._mean(lambda x: m.nested_outcome(p, x.S, x.A, promise, told, held, outcome))
+
+        nothing, all_, direct, pure = mean(0, 0), mean(1, 1), mean(1, 0), mean(0, 1)
+        return {
+            "total": all_ - nothing,
+            "direct": direct - nothing,
+            "indirect": all_ - direct,
+            "pure indirect": pure - nothing,
+            "controlled direct": mean(1, None) - mean(0, None),
+        }
 
     def reaction_effect(self) -> dict[str, float]:
         """Return the effect of the promise on P(positive), P(negative) and the mean coded sentiment of a reaction."""
@@ -138,19 +165,48 @@ class RoleTruth:
 
     # Experiments and time ---------------------------------------------------------------------------------
 
-    def compliance_types(self, compliance: float = 1.0) -> pd.Series:
+    def compliance_types(self, compliance: float = 1.0, sides: str = "two") -> pd.Series:
         """Return each user's type in a trial: "complier", "never-taker" or "always-taker"."""
-        kind = experiment.compliance_types(self._core, compliance)
+        kind = experiment.compliance_types(self._core, compliance, sides)
         return pd.Series(kind, index=pd.RangeIndex(len(kind), name="user"), name="type")
 
-    def ab_effect(self, policy_a: Any, policy_b: Any, outcome: str = "consumed", compliance: float = 1.0) -> float:
-        """Return the effect of giving everybody b instead of a, under interference the global one.
+    def ab_effect(
+        self,
+        policy_a: Any,
+        policy_b: Any,
+        outcome: str = "consumed",
+        compliance: float = 1.0,
+        sides: str = "two",
+        trend: float = 0.0,
+        arrivals: str = "uniform",
+        estimand: str = "late",
+    ) -> float:
+        """Return the effect of giving everybody b instead of a, a session; under interference the global one.
 
-        With `compliance` below 1 the average is over compliers: what the trial's instrument can find.
+        Parameters
+        ----------
+        policy_a, policy_b, compliance, sides, trend, arrivals
+            As in `world.ab_test`.
+        outcome : {"consumed", "clicked"}
+            The column of the trial.
+        estimand : {"late", "itt", "ate"}
+            "late": the mean over sessions of compliers, what the trial's instrument can find. "itt": the effect of
+            being assigned, over all sessions. "ate": of receiving, over all sessions. All one with full compliance.
+
+        Returns
+        -------
+        float
+            Difference b - a.
         """
+        _validate.one_of(estimand, "estimand", ("late", "itt", "ate"))
         a, b = make_policy(self._core, policy_a), make_policy(self._core, policy_b)
-        kind = experiment.compliance_types(self._core, compliance)
-        return experiment.ab_effect(self._core, a, b, outcome, kind == "complier")
+        effect = experiment.ab_effect(self._core, a, b, outcome)
+        often = experiment.arrival_weights(self._core, arrivals)
+        complier = experiment.compliance_types(self._core, compliance, sides) == "complier"
+        scale = 1 - _validate.number(trend, "trend", 0, 1) / 2
+        if estimand == "late":
+            return scale * float(np.average(effect, weights=often * complier))
+        return scale * float(np.average(effect * (complier if estimand == "itt" else 1), weights=often))
 
     def weekly_ate(self, n_weeks: int = 12) -> pd.Series:
         """Return the average effect of exposure in each week of `world.weeks`, over pairs whose item is out."""

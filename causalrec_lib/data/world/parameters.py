@@ -58,10 +58,11 @@ class Parameters:
         How sellers choose to promise when nobody randomises: intercept, hidden quality, price.
     m_a, m_promise, m_sd : float
         Expectation: affinity, effect of the promise, noise.
-    s_0, s_a, s_expect, s_promise, s_sd : float
-        Satisfaction after consuming: level, affinity, expectation (disappointment), direct promise, noise.
-    mood : tuple of float
-        A reaction is negative below the first, positive above the second.
+    s_0, s_a, s_expect, s_promise, s_both, s_sd : float
+        Satisfaction after consuming: level, affinity, expectation (disappointment), direct promise, promise times
+        expectation (0 by default; -0.3 makes direct, natural and controlled effects differ), noise.
+    grades : tuple of float
+        Cut points of satisfaction between 1 to 5 stars; a reaction of 1 or 2 is negative, of 4 or 5 positive.
     """
 
     d: int = 6
@@ -115,8 +116,9 @@ class Parameters:
     s_a: float = 1.4
     s_expect: float = -0.6
     s_promise: float = 0.15
+    s_both: float = 0.0
     s_sd: float = 1.2
-    mood: tuple[float, float] = (5.5, 7.0)
+    grades: tuple[float, ...] = (4.5, 5.5, 7.0, 8.0)
 
     def __post_init__(self) -> None:
         """Refuse coefficients outside their range."""

@@ -351,8 +351,9 @@ class World:
         Returns
         -------
         DataFrame
-            `user`, `item`, their observed columns, `score`, `promise`, `expectation`, `satisfaction`,
-            `sentiment` (-1, 0, 1), `reaction`. Given `score`, nothing else moves both expectation and satisfaction.
+            `user`, `item`, their observed columns, `score`, `promise`, `expectation`, `satisfaction`, `stars` (1 to
+            5), `sentiment` (-1, 0, 1), `reaction`. Given `promise` and `score`, nothing else moves both expectation
+            and satisfaction. `Parameters(s_both=-0.3)` lets a promise change what the expectation does.
         """
         return textroles.reactions(self.core, n, seed, text)
 
@@ -366,8 +367,11 @@ class World:
         periods: int = 28,
         carryover: float = 0.0,
         seed: int | None = None,
+        sides: str = "two",
+        trend: float = 0.0,
+        arrivals: str = "uniform",
     ) -> pd.DataFrame:
-        """Run an A/B test of two policies; sessions are of users drawn uniformly.
+        """Run an A/B test of two policies.
 
         Parameters
         ----------
@@ -385,16 +389,28 @@ class World:
             In a switchback under interference: share of friends' influence that comes from the period before.
         seed : int, optional
             Another trial in the same world.
+        sides : {"two", "one"}
+            Non-compliers are never-takers and always-takers, or never-takers alone.
+        trend : float
+            Share by which demand is lower in the first period than in the last.
+        arrivals : {"uniform", "activity"}
+            Users come equally often, or in proportion to their activity: then sums a user vary much, and
+            the pre-period says how.
 
         Returns
         -------
         DataFrame
-            `session`, `user`, `item` (shown), their observed columns, `shadow_item` (the other arm's choice),
-            `period`, `pre_clicks` (of 20 earlier sessions under a), `assigned`, `received`, `clicked` (the shown
-            item), `consumed` (shown and shadow item together: what would have been consumed anyway counts in
-            both arms). Truth: `truth.ab_effect(policy_a, policy_b, outcome)`.
+            `session`, `user`, `item` (shown), their observed columns, `community`, `shadow_item` (the other arm's
+            choice), `period`, `pre_sessions` and `pre_clicks` (earlier, under a), `pre_found` (bought then without a
+            recommendation), `assigned`, `received`, `clicked` (the shown item), `consumed` (shown and shadow item
+            together: what would have been consumed anyway counts in both arms). Truth: `truth.ab_effect`.
+
+        Raises
+        ------
+        InterferenceRefused
+            If `compliance` is below 1 in a world with interference.
         """
-        d = experiment.Design(unit, n, compliance, periods, carryover)
+        d = experiment.Design(unit, n, compliance, periods, carryover, sides, trend, arrivals)
         return experiment.ab_test(self.core, self.policy(policy_a), self.policy(policy_b), d, seed)
 
     def equations(self) -> pd.DataFrame:
