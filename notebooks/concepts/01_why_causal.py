@@ -206,7 +206,7 @@ plots.draw_dag(
 
 # %%
 log = world.exposure_log(n_pairs=run.size(ci=50_000, full=400_000), seed=run.seed)
-log.drop(columns=["user", "item", "community", "n_reviews", "activity"]).head(3).T
+log.drop(columns=["user", "item", "n_reviews", "activity"]).head(3).T
 
 # %% [markdown]
 # ## The naive answer, and how far off it is
