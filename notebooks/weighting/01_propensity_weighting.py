@@ -275,7 +275,7 @@ run.record("stabilised", stabilised, truth=truth.ate(), naive=naive)
 
 
 # %%
-def weighted_difference_in_means(y, t, columns):
+def weighted_difference(y, t, columns):
     """Hajek with a fitted propensity; its standard error with the weights held fixed, and the honest one."""
     Z = sm.add_constant((columns - columns.mean()) / columns.std()).to_numpy()
     e = sm.Logit(t, Z).fit(disp=0, tol=1e-10).predict()
@@ -293,7 +293,7 @@ def weighted_difference_in_means(y, t, columns):
     return value, np.sqrt(np.sum(fixed**2)) / len(y), np.sqrt(np.sum(stacked**2)) / len(y)
 
 
-value, se_fixed, se_stacked = weighted_difference_in_means(y, t, log[X])
+value, se_fixed, se_stacked = weighted_difference(y, t, log[X])
 fit = weighting.propensity(log[X], t)
 by_library = weighting.ipw(y, t, fit, X=log[X], unit="purchases per display")
 assert np.isclose(value, by_library.value, rtol=1e-6)
