@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import html
 import re
@@ -211,9 +212,11 @@ def _cell(cell: Cell, label: str) -> list[Cell]:
     kept["metadata"] = {k: v for k, v in cell.get("metadata", {}).items() if k in _KEEP}
     if cell["cell_type"] != "code":
         return [kept]
-    kept["outputs"] = [_output(o, tags) for o in kept.get("outputs", [])]
+    kept["outputs"] = [] if "check" in tags else [_output(o, tags) for o in kept.get("outputs", [])]
     if "quiz" in tags:
         kept["metadata"]["tags"] = [*tags, "remove-input"]
+    if "hide-input" in tags and _only_notes(kept):
+        return []
     if "exercise" not in tags:
         return [kept]
     source = notebook.text(cell)
@@ -231,6 +234,15 @@ def _cell(cell: Cell, label: str) -> list[Cell]:
         if "id" in cell:
             twin["id"] = f"{cell['id']}-{ending}"
     return [asked, solved]
+
+
+def _only_notes(cell: Cell) -> bool:
+    """Say whether a folded cell shows nothing and defines nothing: it only keeps numbers for prose and baselines."""
+    body = ast.parse(notebook.text(cell)).body
+    defines = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    return (
+        not cell["outputs"] and "run.record(" in notebook.text(cell) and not any(isinstance(s, defines) for s in body)
+    )
 
 
 def _output(output: Cell, tags: tuple[str, ...]) -> Cell:

@@ -84,9 +84,9 @@ def map_of_parts(where: Layout) -> str:
     Returns
     -------
     str
-        Markdown; a part without chapters says that it is planned.
+        Markdown: a card for each part with chapters, and one sentence on the parts that are planned.
     """
-    cards = []
+    cards, planned = [], []
     for part, name in PARTS.items():
         rows = []
         for chapter in (where.chapter(s) for s in where.sources() if s.parent.name == part):
@@ -94,10 +94,12 @@ def map_of_parts(where: Layout) -> str:
             minutes = notebook.settings(source).get("reading_minutes")
             time = f' <span class="cr-time">{minutes} min</span>' if minutes else ""
             rows.append(f"- {{doc}}`{title(source)} </chapters/{chapter}>`{time}")
-        look = "" if rows else ' class="cr-planned"'
-        text = [f"**{name}.** {ABOUT[part]}", "\n".join(rows) or "*Planned.*"]
-        cards.append("\n\n".join([f"<div{look}>", *text, "</div>"]))
-    return "\n".join(['<div class="cr-grid">', *cards, "</div>", ""])
+        if rows:
+            cards.append("\n\n".join(["<div>", f"**{name}.** {ABOUT[part]}", "\n".join(rows), "</div>"]))
+        else:
+            planned.append(f"**{name}**: {ABOUT[part][0].lower()}{ABOUT[part][1:].rstrip('.')}")
+    shown = ['<div class="cr-grid">', *cards, "</div>", ""]
+    return "\n".join([*shown, f"Planned: {'; '.join(planned)}.", ""] if planned else shown)
 
 
 def in_colab(where: Layout, repo: Repository) -> str:

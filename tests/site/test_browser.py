@@ -83,6 +83,10 @@ def test_formulas_are_set(visits: list[Visit]) -> None:
     assert sum(v.formulas["elsewhere"] for v in visits) > 0, "no formula in the output of a cell was looked at"
 
 
+def test_nothing_is_cut_at_the_left_on_a_phone(visits: list[Visit]) -> None:
+    assert {v.page: v.clipped for v in visits if v.clipped > 0} == {}
+
+
 def test_no_page_is_wider_than_a_phone(visits: list[Visit]) -> None:
     assert {v.page: v.overflow for v in visits if v.overflow > 0} == {}
 

@@ -109,7 +109,8 @@ def test_start_page_has_picture_map_and_a_way_to_colab(sample: Layout) -> None:
     assert "<svg" in picture(sample)
     parts = map_of_parts(sample)
     assert "</chapters/concepts/01_sample>" in parts
-    assert parts.count("*Planned.*") == 8
+    assert parts.split("Planned: ")[1].count("**: ") == 8
+    assert parts.count("<div>") == 2
     assert "colab.research.google.com" in in_colab(sample, Repository("https://github.com/owner/course"))
     assert "http" not in in_colab(sample, Repository())
 

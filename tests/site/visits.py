@@ -43,6 +43,15 @@ THIN = """() => {
 }"""
 THEME = "theme => { document.documentElement.dataset.theme = theme; }"
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Figures and tables whose left edge lies outside of the box that cuts them: nobody can scroll there.
+CLIPPED = """() => [...document.querySelectorAll('main figure.cr-figure svg, main .cr-table > table')].filter(el => {
+  const left = el.getBoundingClientRect().left;
+  for (let box = el.parentElement; box && box.tagName !== 'MAIN'; box = box.parentElement) {
+    if (getComputedStyle(box).overflowX === 'visible') continue;
+    if (left < box.getBoundingClientRect().left - box.scrollLeft - 1) return true;
+  }
+  return false;
+}).length"""
 # Words in figures against the page: the lowest contrast, and how many words there are.
 FIGURES = """() => {
   const rgb = s => { const m = s.match(/[\\d.]+/g); return m ? m.slice(0, 3).map(Number) : null; };
@@ -68,6 +77,7 @@ class Visit:
     axe: dict[str, list[tuple[str, int, list[str]]]] = field(default_factory=dict)
     words: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     overflow: int = 0
+    clipped: int = 0
 
     def watch(self, page: Page) -> None:
         """Write down requests, failures and errors of a page."""
@@ -124,6 +134,7 @@ async def _visit(browser: Browser, site: Path, name: str) -> Visit:
     await page.evaluate(OPEN)
     await page.set_viewport_size(PHONE)
     seen.overflow = await page.evaluate(OVERFLOW)
+    seen.clipped = await page.evaluate(CLIPPED)
     await page.set_viewport_size({"width": 1280, "height": 900})
     await page.evaluate(THIN)
     for theme in ("light", "dark"):
