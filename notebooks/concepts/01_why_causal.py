@@ -223,7 +223,7 @@ run.claim("hidden quality made popularity", {"popularity", "hidden"} <= set(grap
 
 # %%
 log = world.exposure_log(n_pairs=run.size(ci=50_000, full=400_000), seed=run.seed)
-log.drop(columns=["user", "item", "community", "n_reviews", "activity"], errors="ignore").head(3).round(2).T
+log.drop(columns=["user", "item", "n_reviews", "activity"]).head(3).round(2).T
 
 # %% [markdown]
 # ## The naive answer, and how far off it is
@@ -603,7 +603,9 @@ left.axhline(truth.att(), color=plots.COLORS["treated"], linestyle=":", linewidt
 left.set(title="CATE by popularity", xlabel="tenth of the catalogue", xticks=(1, 4, 7, 10))
 left.legend()
 at = np.arange(len(value))[::-1]
-right.barh(at + 0.19, value["reward"], height=0.36, color=plots.COLORS["naive"], label="policy value: bought when shown")
+right.barh(
+    at + 0.19, value["reward"], height=0.36, color=plots.COLORS["naive"], label="policy value: bought when shown"
+)
 right.barh(at - 0.19, value["lift"], height=0.36, color=plots.COLORS["estimate"], label="lift: made by the display")
 right.set_yticks(at, [label.replace("the item ", "").replace("the ", "") for label in value.index], fontsize=8.5)
 right.axvline(0, color=plots.COLORS["ink"], linewidth=0.8)
@@ -1067,6 +1069,7 @@ run.claim("all fall with the number of pairs", bool((half.diff(axis=1).iloc[:, 1
 run.claim("the experiment is lowest, poor overlap far higher",
           bool(((lowest < middle) & (1.4 * middle < highest)).all()))  # fmt: skip
 run.claim("the smallest log can't tell the sign", 0.8 < middle[sizes[0]] / truth.ate() < 1.25)
+
 
 # %% tags=["remove-input"]
 def noise_of_median(x):

@@ -835,10 +835,9 @@ plots.draw_dag(
 
 # %%
 pairs_all = world.exposure_log(run.size(ci=1_000_000, full=2_000_000), seed=run.seed)  # many pairs: a small effect
-given = world.truth.stars[pairs_all["user"], pairs_all["item"]]  # every pair has stars, written down or not
-bother = np.asarray(world.core.parameters.bother)[given - 1]  # who writes depends on the stars
-rated = (pairs_all["consumed"] == 1) & (run.rng.uniform(size=len(pairs_all)) < bother)
-pairs_all = pairs_all.assign(stars=given)
+known = world.truth.ratings(pairs_all, seed=run.seed)  # every pair has stars; who writes depends on them
+rated = (pairs_all["consumed"] == 1) & (known["writes"] == 1)
+pairs_all = pairs_all.assign(stars=known["stars"])
 on_stars = {
     "all pairs, naive": naive_difference(pairs_all, "stars"),
     "all pairs, weighted": effect(pairs_all, outcome="stars"),

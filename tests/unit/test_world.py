@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from causalrec_lib.data.world import Parameters, World, _core, make_world
-from causalrec_lib.data.world._logs import HIDDEN_COLUMNS, _plackett_luce
+from causalrec_lib.data.world._logs import HIDDEN_COLUMNS
+from causalrec_lib.data.world._slates import _plackett_luce
 from causalrec_lib.data.world._streams import pair_uniform
 
 LOGS = {
@@ -346,7 +347,8 @@ w = t.make_world(300, 200, seed=3, text="{text}")
 frames = {{n: f(w) for n, f in t.LOGS.items()}}
 frames["slate, shuffled"] = w.slate_log(200, slate_size=7, randomised_share=0.5, seed=1)
 frames["pairs"] = w.truth.pairs(w.exposure_log(500))
-pickle.dump({{n: [(c, np.asarray(f[c].astype(object) if f[c].dtype.kind not in "fiub" else f[c])) for c in f] for n, f in frames.items()}}, sys.stdout.buffer)
+plain = lambda x: x.to_numpy() if x.dtype.kind in "fiub" else x.astype(object).to_numpy()
+pickle.dump({{n: [(c, plain(f[c])) for c in f] for n, f in frames.items()}}, sys.stdout.buffer)
 """
 
 
@@ -364,7 +366,7 @@ def test_another_processor_draws_the_same_world(text):
         here = str(Path(__file__).parent)
         code = f"import sys; sys.path.insert(0, {here!r})\n{PRINTS.format(text=text)}"
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env={**os.environ, **env})
-        return pickle.loads(run.stdout)
+        return pickle.loads(run.stdout)  # noqa: S301  (written by ourselves, one line above)
 
     plain = frames()
     for name, env in other_processors().items():
@@ -374,4 +376,6 @@ def test_another_processor_draws_the_same_world(text):
                 if want.dtype.kind == "f":
                     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9, err_msg=f"{name}: {log}.{column}")
                 else:
-                    assert (pd.Series(got).astype(str) == pd.Series(want).astype(str)).all(), f"{name}: {log}.{column}"
+                    assert (pd.Series(got).astype(str) == pd.Series(want).astype(str)).all(), (
+                        f"{name}: {log}.{column}"
+                    )

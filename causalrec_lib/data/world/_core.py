@@ -24,6 +24,10 @@ BLOCK_PAIRS = 1_000_000
 MAX_NETWORK_PAIRS = 20_000_000
 
 
+class InterferenceRefused(ValueError):
+    """A log or a truth that is not offered together with interference."""
+
+
 @dataclass
 class Core:
     """What decides a world: switches, tables with hidden columns, low-rank factors of score and hidden affinity.
@@ -43,13 +47,14 @@ class Core:
     reviews: pd.DataFrame
     friends: sparse.csr_matrix
     score_factors: tuple[Array, Array]
-    hidden_factors: tuple[Array, Array]
-    drift_factors: tuple[Array, Array]
+    hidden_taste: tuple[Array, Array]
+    hidden_right: Array
     P: Array = field(init=False)
     L: Array = field(init=False)
     C: Array = field(init=False)
     v: Array = field(init=False)
     q: Array = field(init=False)
+    X: Array = field(init=False)
 
     def __post_init__(self) -> None:
         f = np.float32
@@ -57,6 +62,7 @@ class Core:
         self.C = population.standardise(np.log(self.items["price"].to_numpy())).astype(f)
         self.L = population.standardise(self.users["log_activity"].to_numpy()).astype(f)
         self.q = self.items["quality"].to_numpy().astype(f)
+        self.X = self.items["tone"].to_numpy().astype(f)
         self.v = self.users["annoyed"].to_numpy().astype(f)
 
     @property
@@ -66,17 +72,29 @@ class Core:
 
     @cached_property
     def _matrices(self) -> dict[str, Array]:
-        return {n: (a @ b.T).astype(np.float32) for n, (a, b) in self._factors.items() if n != "drift"}
+        named = {"score": self.score_factors, "hidden": self.hidden_factors}
+        return {n: (a @ b.T).astype(np.float32) for n, (a, b) in named.items()}
 
-    @property
-    def _factors(self) -> dict[str, tuple[Array, Array]]:
-        return {"score": self.score_factors, "hidden": self.hidden_factors, "drift": self.drift_factors}
+    @cached_property
+    def hidden_factors(self) -> tuple[Array, Array]:
+        """Return the factors of hidden affinity at the start."""
+        return self.hidden_in_week(0)
 
-    def low_rank(self, name: str, users: Array, items: Array) -> Array:
-        """Return the named factor product at the pairs, as float32; users and items broadcast."""
-        if name != "drift" and self.shape[0] * self.shape[1] <= CACHE_PAIRS:
+    def hidden_in_week(self, week: int) -> tuple[Array, Array]:
+        """Return the factors of hidden affinity: taste has turned by `drift` radians a week, quality has not."""
+        now, later = self.hidden_taste
+        angle = self.drift * week
+        taste = now if angle == 0 else population.turned_taste(now, later, self.hidden_right[:, :-1], angle)
+        return population.scaled_factors(np.hstack([taste, np.ones((len(taste), 1))]), self.hidden_right)
+
+    def low_rank(self, name: str, users: Array, items: Array, week: int = 0) -> Array:
+        """Return the score or the hidden affinity at the pairs, as float32; users and items broadcast."""
+        moved = name == "hidden" and week * self.drift != 0
+        if not moved and self.shape[0] * self.shape[1] <= CACHE_PAIRS:
             return self._matrices[name][users, items]
-        left, right = self._factors[name]
+        left, right = (
+            self.score_factors if name == "score" else (self.hidden_in_week(week) if moved else self.hidden_factors)
+        )
         if users.ndim == 2 and users.shape[1] == 1 and items.shape[0] == 1:
             return (left[users[:, 0]] @ right[items[0]].T).astype(np.float32)
         return _row_products(left, right, users, items).astype(np.float32)
@@ -92,6 +110,37 @@ class Core:
         everything = np.arange(n_items)[None, :]
         for first in range(0, n, step):
             yield self.pairs(np.arange(first, min(first + step, n))[:, None], everything, week)
+
+    def shown_chance(self, users: Array, items: Array) -> Array:
+        """Return P(Y(1) = 1) of the pairs, from memory where all pairs fit."""
+        if self.shape[0] * self.shape[1] > CACHE_PAIRS:
+            return self.pairs(users, items).p1
+        return self._all_shown[users, items]
+
+    @cached_property
+    def _all_shown(self) -> Array:
+        return np.concatenate([x.p1 for x in self.blocks()])
+
+    @cached_property
+    def segment_means(self) -> tuple[Array, Array]:
+        """Return mean P(Y(1)) and mean effect by segment and item, exact."""
+        segment = self.users["segment"].cat.codes.to_numpy()
+        k = len(self.users["segment"].cat.categories)
+        p1, lift = np.zeros((2, k, self.shape[1]))
+        for x in self.blocks():
+            one = np.eye(k)[segment[x.users[:, 0]]].T
+            p1 += one @ x.p1
+            lift += one @ (x.p1 - x.p0)
+        count = np.maximum(np.bincount(segment, minlength=k), 1)[:, None]
+        return p1 / count, lift / count
+
+    def without_interference(self, what: str) -> None:
+        """Refuse what has no exact answer, or no meaning, where friends speak to each other."""
+        if self.interference:
+            raise InterferenceRefused(
+                f"{what} must be asked of a world without interference, but this one has interference="
+                f"{self.interference:g}; use make_world(interference=0)."
+            )
 
     @cached_property
     def friend_share(self) -> sparse.csr_matrix:
@@ -137,12 +186,8 @@ class Pairs:
 
     @cached_property
     def H(self) -> Array:
-        """Return the hidden affinity; it turns away from its start by `drift` radians a week."""
-        now = self.core.low_rank("hidden", self.users, self.items)
-        if self.week == 0 or self.core.drift == 0:
-            return now
-        angle = np.float32(self.core.drift * self.week)
-        return np.cos(angle) * now + np.sin(angle) * self.core.low_rank("drift", self.users, self.items)
+        """Return the hidden affinity; its taste turns away from its start by `drift` radians a week."""
+        return self.core.low_rank("hidden", self.users, self.items, self.week)
 
     @property
     def P(self) -> Array:
@@ -184,27 +229,39 @@ class Pairs:
     def e(self) -> Array:
         """Return the propensity of exposure given everything but the marketing coin."""
         c = self.core
-        return m.exposure_probability(
-            self.p, c.confounding, c.overlap, self.S, self.H, c.q[self.items], self.P, self.L
-        )
+        return m.exposure_probability(self.p, c.confounding, c.overlap, self.S, self.hidden, self.P, self.L)
+
+    @cached_property
+    def hidden(self) -> Array | float:
+        """Return the part of the log-odds of exposure that comes from no column of the log."""
+        c = self.core
+        return m.hidden_drive(self.p, c.confounding, self.H, c.q[self.items], c.X[self.items])
 
     def uniform(self, *names: str | int) -> Array:
         """Return the pairs' uniforms of that name."""
         return pair_uniform(self.core.seed, names, self.users, self.items)
 
-    def marketing(self, draw: int) -> Array:
+    def marketing(self, *draw: int) -> Array:
         """Return the marketing coin of each pair."""
-        return (self.uniform("marketing", draw) < 0.5).astype(np.float32)
+        return (self.uniform("marketing", *draw) < 0.5).astype(np.float32)
 
-    def exposed(self, draw: int) -> Array:
-        """Return the realised exposures of one draw of the week."""
-        return self.uniform("exposure", draw) < m.exposure_given_marketing(self.p, self.e, self.marketing(draw))
+    def exposed(self, *draw: int) -> Array:
+        """Return the realised exposures of one draw of the week, or of (draw, k): k weeks before it."""
+        u = self.uniform("exposure", *draw)
+        if len(draw) > 1:  # nobody logs the coins of earlier weeks: averaged out
+            return u < self.e
+        return u < m.exposure_given_marketing(self.p, self.e, self.marketing(*draw))
 
-    def potential(self, draw: int, F: Array | float = 0.0) -> tuple[Array, Array]:
+    def potential(self, *draw: int, F: Array | float = 0.0) -> tuple[Array, Array]:
         """Return the realised (Y(0), Y(1)): both are read off one uniform a pair."""
-        u = self.uniform("outcome", draw)
+        u = self.uniform("outcome", *draw)
         g = self.core.interference
         return u < m.tell_a_friend(self.p0, g, F), u < m.tell_a_friend(self.p1, g, F)
+
+    def with_friends(self, F: Array | float) -> tuple[Array, Array]:
+        """Return P(Y(0) = 1) and P(Y(1) = 1) when a share F of the user's friends is shown the item."""
+        g = self.core.interference
+        return m.tell_a_friend(self.p0, g, F), m.tell_a_friend(self.p1, g, F)
 
 
 def build(
@@ -240,12 +297,10 @@ def build(
     users, seen, unseen = population.make_users(p, n_users, seed, ages, d)
     rng = stream(seed, "tastes")
     departments = items["department"].cat.codes.to_numpy()
-    G = 0.6 * rng.standard_normal((len(population.SEGMENTS), departments.max() + 1))
+    G = population.LIKES_SD * rng.standard_normal((len(population.SEGMENTS), departments.max() + 1))
     likes = G[users["segment"].cat.codes.to_numpy()]
     later = rng.standard_normal((n_users, d)) / np.sqrt(d)
     q = p.w_q * items["quality"].to_numpy()[:, None]
-    one = np.ones((n_users, 1))
-    hidden_right = np.hstack([phi, q])
     return Core(
         seed=seed,
         parameters=p,
@@ -256,7 +311,7 @@ def build(
         score_factors=population.scaled_factors(
             np.hstack([seen, likes]), np.hstack([phi, np.eye(likes.shape[1])[departments]])
         ),
-        hidden_factors=population.scaled_factors(np.hstack([unseen, one]), hidden_right),
-        drift_factors=population.scaled_factors(np.hstack([later, one]), hidden_right),
+        hidden_taste=(unseen, later),
+        hidden_right=np.hstack([phi, q]),
         **switches,
     )

@@ -1,4 +1,4 @@
-"""Experiments: user, cluster and switchback assignment, non-compliance, interference and a pre-period covariate."""
+"""Experiments: user, cluster and switchback assignment, non-compliance, interference and pre-period covariates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ Array = NDArray[Any]
 
 UNITS = ("user", "cluster", "switchback")
 PRE_SESSIONS = 20
-NEVER_SHARE = 2 / 3
+PRE_FOUND = 100
+NEVER_SHARE = {"two": 2 / 3, "one": 1.0}
+ARRIVALS = ("uniform", "activity")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Design:
         Periods of the trial.
     carryover : float
         In a switchback, the share of friends' influence that still comes from the period before.
+    sides : {"two", "one"}
+        Who does not comply: never-takers and always-takers, or never-takers alone.
+    trend : float
+        Share by which demand is lower in the first period than in the last; it grows in a straight line.
+    arrivals : {"uniform", "activity"}
+        How often a user comes: all alike, or in proportion to activity.
     """
 
     unit: str = "user"
@@ -46,14 +54,32 @@ class Design:
     compliance: float = 1.0
     periods: int = 28
     carryover: float = 0.0
+    sides: str = "two"
+    trend: float = 0.0
+    arrivals: str = "uniform"
 
 
-def compliance_types(core: Core, compliance: float) -> Array:
+def compliance_types(core: Core, compliance: float, sides: str = "two") -> Array:
     """Return each user's type: complier, never-taker (always sees a), always-taker (always sees b)."""
     _validate.number(compliance, "compliance", 0, 1)
+    never = NEVER_SHARE[_validate.one_of(sides, "sides", tuple(NEVER_SHARE))]
+    if compliance < 1:
+        core.without_interference("a trial with compliance below 1 (friends then pass on what others received)")
     u = stream(core.seed, "compliance").uniform(size=core.shape[0])
     out = m.non_complier_probability(core.parameters, compliance, core.L)
-    return np.where(u >= out, "complier", np.where(u < NEVER_SHARE * out, "never-taker", "always-taker"))
+    return np.where(u >= out, "complier", np.where(u < never * out, "never-taker", "always-taker"))
+
+
+def arrival_weights(core: Core, arrivals: str) -> Array:
+    """Return how often each user comes, with mean 1."""
+    _validate.one_of(arrivals, "arrivals", ARRIVALS)
+    weight = core.users["activity"].to_numpy(dtype=np.float64) if arrivals == "activity" else np.ones(core.shape[0])
+    return weight / weight.mean()
+
+
+def demand(trend: float, period: Array, periods: int) -> Array:
+    """Return the factor of all chances in a period: 1 - trend in the first, 1 in the last."""
+    return 1 - trend * (1 - np.asarray(period) / (periods - 1))
 
 
 def _assign(core: Core, d: Design, users: Array, period: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -73,11 +99,13 @@ def ab_test(core: Core, a: Policy, b: Policy, d: Design, seed: int | None) -> pd
     _validate.one_of(d.unit, "unit", UNITS)
     _validate.integer(d.periods, "periods", 2)
     _validate.number(d.carryover, "carryover", 0, 1)
+    _validate.number(d.trend, "trend", 0, 1)
+    often = arrival_weights(core, d.arrivals)
     rng = stream(core.seed, "trial", d.unit, draw_number(seed))
-    users = rng.integers(0, core.shape[0], _validate.integer(d.n, "n", 2))
+    users = rng.choice(core.shape[0], _validate.integer(d.n, "n", 2), p=often / often.sum())
     period = rng.integers(0, d.periods, d.n)
     assigned, coin = _assign(core, d, users, period, rng)
-    kind = compliance_types(core, d.compliance)[users]
+    kind = compliance_types(core, d.compliance, d.sides)[users]
     received = np.where(kind == "complier", assigned, (kind == "always-taker").astype(int))
     item_a, _ = a.draw(users, rng.uniform(size=d.n))
     item_b, _ = b.draw(users, rng.uniform(size=d.n))
@@ -85,12 +113,14 @@ def ab_test(core: Core, a: Policy, b: Policy, d: Design, seed: int | None) -> pd
     F = _influence(core, d, (a, b), coin, users, period, np.stack([shown, shadow]))
     one, other = core.pairs(users, shown), core.pairs(users, shadow)
     g = core.interference
-    clicked = rng.uniform(size=d.n) < m.tell_a_friend(one.p1, g, F[0])
-    extra = (rng.uniform(size=d.n) < m.tell_a_friend(other.p0, g, F[1])) & (shown != shadow)
+    scale = demand(d.trend, period, d.periods)
+    clicked = rng.uniform(size=d.n) < scale * m.tell_a_friend(one.p1, g, F[0])
+    extra = (rng.uniform(size=d.n) < scale * m.tell_a_friend(other.p0, g, F[1])) & (shown != shadow)
     log = describe(core, users, shown).assign(
+        community=core.users["community"].to_numpy()[users],
         shadow_item=shadow,
         period=period,
-        pre_clicks=_pre_period(core, a, rng)[users],
+        **{name: before[users] for name, before in _pre_period(core, a, often, rng).items()},
         assigned=assigned,
         received=received,
         clicked=clicked.astype(int),
@@ -117,14 +147,20 @@ def _influence(
     return share.astype(np.float32)
 
 
-def _pre_period(core: Core, a: Policy, rng: np.random.Generator) -> Array:
-    """Return each user's clicks in earlier sessions, all under policy a."""
+def _pre_period(core: Core, a: Policy, often: Array, rng: np.random.Generator) -> dict[str, Array]:
+    """Return each user's earlier sessions, clicks in them (all under policy a), and what was found without them."""
     rate = np.concatenate([np.sum(a.probabilities(x.users[:, 0]) * x.p1, axis=1) for x in core.blocks()])
-    return rng.binomial(PRE_SESSIONS, np.clip(rate, 0, 1))
+    alone = np.concatenate([x.p0.mean(axis=1, dtype=np.float64) for x in core.blocks()])
+    sessions = rng.poisson(PRE_SESSIONS * often)
+    return {
+        "pre_sessions": sessions,
+        "pre_clicks": rng.binomial(sessions, np.clip(rate, 0, 1)),
+        "pre_found": rng.binomial(PRE_FOUND, alone),
+    }
 
 
-def ab_effect(core: Core, a: Policy, b: Policy, outcome: str, only: Array | None) -> float:
-    """Return the exact effect of giving everybody b instead of a on a session's outcome.
+def ab_effect(core: Core, a: Policy, b: Policy, outcome: str) -> Array:
+    """Return for each user the exact effect of giving everybody b instead of a on a session's outcome.
 
     Parameters
     ----------
@@ -134,13 +170,11 @@ def ab_effect(core: Core, a: Policy, b: Policy, outcome: str, only: Array | None
         The two arms.
     outcome : {"consumed", "clicked"}
         "clicked": the shown item. "consumed": the shown item and the one that the other arm would have shown.
-    only : array of bool or None
-        Average over these users only.
 
     Returns
     -------
-    float
-        Mean difference a session.
+    array
+        Difference a session, without trend, shape (n_users,).
     """
     _validate.one_of(outcome, "outcome", ("consumed", "clicked"))
     g = core.interference
@@ -160,5 +194,4 @@ def ab_effect(core: Core, a: Policy, b: Policy, outcome: str, only: Array | None
                 v = v + (1 - pi[arm]) * pi[1 - arm] * m.tell_a_friend(x.p0, g, f)
             value.append(v.sum(axis=1, dtype=np.float64))
         rows.append(value[1] - value[0])
-    effect = np.concatenate(rows)
-    return float(effect.mean() if only is None else effect[only].mean())
+    return np.concatenate(rows)

@@ -35,16 +35,18 @@ _EDGES = (
     ("hidden", "stars"), ("stars", "rated"), ("consumed", "rated"),
 )  # fmt: skip
 
-ADJUSTMENT: dict[str, tuple[str, ...] | None] = {
+BY_PROPENSITY = "weight by the logged propensity"
+
+ADJUSTMENT: dict[str, tuple[str, ...] | str | None] = {
     "exposure": ("log_popularity", "score", "log_activity"),
     "exposure_by_coin": ("log_popularity", "score", "log_activity", "marketing"),
     "position": ("user", "item"),
     "text_treatment": (),
     "text_treatment_confounded": None,
-    "mediation": ("score",),
+    "mediation": ("promise", "score"),
     "ratings": None,
     "ab_test": (),
-    "bandit": (),
+    "bandit": BY_PROPENSITY,
     "instrument": (),
     "weeks": ("log_popularity", "score", "log_activity"),
 }
@@ -95,7 +97,7 @@ def dag(confounding: str, interference: float) -> nx.DiGraph:
     return g
 
 
-def adjustment_set(question: str, confounding: str) -> tuple[str, ...] | None:
+def adjustment_set(question: str, confounding: str) -> tuple[str, ...] | str | None:
     """Return the columns to adjust for, or None where no set of observed columns suffices.
 
     Parameters

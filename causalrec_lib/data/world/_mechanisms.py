@@ -1,7 +1,7 @@
 """The structural equations: each function reads like its formula on the world's page.
 
 Letters: S score (observed affinity), H hidden affinity, A affinity, P standardised log popularity, L standardised
-log activity, C standardised log price, K familiarity, v annoyed by advertising, e propensity of exposure.
+log activity, C standardised log price, X tone of the reviews, K familiarity, v annoyed by advertising, e propensity.
 All arrays broadcast; all are float32 except where a test of probabilities needs more.
 """
 
@@ -48,27 +48,38 @@ def outcome_probability(base: Array, tau: Array | float) -> Array:
 
 
 def exposure_log_odds(
-    p: Parameters, confounding: str, overlap: str, S: Array, H: Array, q: Array, P: Array, L: Array
+    p: Parameters, confounding: str, overlap: str, S: Array, hidden: Array | float, P: Array, L: Array
 ) -> Array:
-    """Return the log-odds of exposure under the confounding and overlap switches."""
+    """Return the log-odds of exposure under the confounding and overlap switches; `hidden` is `hidden_drive`."""
     f = np.float32
     if confounding == "none":
         return np.zeros(np.broadcast_shapes(S.shape, P.shape, L.shape), np.float32) + f(
             np.log(p.e_random / (1 - p.e_random))
         )
-    drive = f(p.a1) * P + f(p.a2) * S + f(p.a3) * L
-    if confounding == "hidden":
-        drive = drive + f(p.a_h) * H + f(p.a_q) * q
+    drive = f(p.a1) * P + f(p.a2) * S + f(p.a3) * L + hidden
     return f(p.a0) + f(OVERLAP_SCALE[overlap]) * drive
 
 
+def hidden_drive(p: Parameters, confounding: str, H: Array, q: Array, X: Array) -> Array | float:
+    """Return what drives exposure and is in no column: nothing, the tone of the text, or hidden taste and quality."""
+    if confounding == "text":
+        return np.float32(p.a_x) * X
+    if confounding == "hidden":
+        return np.float32(p.a_h) * H + np.float32(p.a_q) * q
+    return np.float32(0)
+
+
 def exposure_probability(
-    p: Parameters, confounding: str, overlap: str, S: Array, H: Array, q: Array, P: Array, L: Array
+    p: Parameters, confounding: str, overlap: str, S: Array, hidden: Array | float, P: Array, L: Array
 ) -> Array:
     """Return e, the exact propensity; with overlap="none" the score alone decides at both ends."""
-    e = expit(exposure_log_odds(p, confounding, overlap, S, H, q, P, L))
+    return cut_overlap(confounding, overlap, S, expit(exposure_log_odds(p, confounding, overlap, S, hidden, P, L)))
+
+
+def cut_overlap(confounding: str, overlap: str, S: Array, e: Array) -> Array:
+    """Return e; with overlap="none" it is 0 where the score is low and 1 where it is high."""
     if overlap == "none" and confounding != "none":
-        e = np.where(NEVER_SHOWN_BELOW > S, np.float32(0), np.where(ALWAYS_SHOWN_ABOVE < S, np.float32(1), e))
+        e = np.where(NEVER_SHOWN_BELOW > S, e.dtype.type(0), np.where(ALWAYS_SHOWN_ABOVE < S, e.dtype.type(1), e))
     return e
 
 
@@ -115,17 +126,36 @@ def expectation(p: Parameters, S: Array, promise: Array | int) -> Array:
     return p.m_a * S + p.m_promise * np.asarray(promise)
 
 
-def satisfaction(p: Parameters, A: Array, expected: Array, promise: Array | int) -> Array:
+def satisfaction(p: Parameters, A: Array, expected: Array | float, promise: Array | int) -> Array:
     """Return the mean satisfaction: liking, less what was expected, plus the pleasure of a promise."""
-    return p.s_0 + p.s_a * A + p.s_expect * expected + p.s_promise * np.asarray(promise)
+    a = np.asarray(promise)
+    return p.s_0 + p.s_a * A + (p.s_expect + p.s_both * a) * expected + p.s_promise * a
+
+
+def satisfaction_given(
+    p: Parameters, S: Array, A: Array, promise: int, told: int | None, held: float
+) -> tuple[Array, float]:
+    """Return mean and standard deviation of satisfaction under a promise and an expectation.
+
+    The expectation is that of the promise `told`, or with told=None a fixed number.
+    """
+    expected = expectation(p, S, told) if told is not None else held
+    noise = (p.s_expect + p.s_both * promise) * p.m_sd if told is not None else 0.0
+    return satisfaction(p, A, expected, promise), float(np.hypot(p.s_sd, noise))
+
+
+def nested_outcome(
+    p: Parameters, S: Array, A: Array, promise: int, told: int | None, held: float, outcome: str
+) -> Array:
+    """Return the mean satisfaction or the mean stars of each pair under a promise and an expectation."""
+    mean, sd = satisfaction_given(p, S, A, promise, told, held)
+    return mean if outcome == "satisfaction" else 1 + sum(ndtr((mean - grade) / sd) for grade in p.grades)
 
 
 def mood_probabilities(p: Parameters, S: Array, A: Array, promise: int) -> tuple[Array, Array]:
-    """Return P(reaction is positive), P(reaction is negative): satisfaction is normal given S and A."""
-    mean = satisfaction(p, A, expectation(p, S, promise), promise)
-    sd = np.hypot(p.s_sd, p.s_expect * p.m_sd)
-    low, high = p.mood
-    return ndtr((mean - high) / sd), ndtr((low - mean) / sd)
+    """Return P(reaction is positive: 4 or 5 stars), P(reaction is negative: 1 or 2)."""
+    mean, sd = satisfaction_given(p, S, A, promise, promise, 0.0)
+    return ndtr((mean - p.grades[2]) / sd), ndtr((p.grades[1] - mean) / sd)
 
 
 def non_complier_probability(p: Parameters, compliance: float, L: Array) -> Array:

@@ -19,6 +19,24 @@ from causalrec_lib.data.world.parameters import Parameters
 Array = NDArray[Any]
 
 SEGMENTS = ("bargain", "classic", "comfort", "trend")
+POPULARITY_MEAN = 5.0
+PRICE_MEAN, PRICE_DEPARTMENT, PRICE_QUALITY, PRICE_SD = 3.6, 0.08, 0.15, 0.3
+AGE_MEAN, AGE_SD = 43.0, 12.5
+SEGMENT_LEVEL = (0.2, 0.0, 0.3, 0.0)
+SEGMENT_AGE = (-0.2, 0.7, 0.3, -0.8)
+ACTIVITY_MEAN, ACTIVITY_SD = 1.6, 0.7
+PROTOTYPE_SD = 0.8
+LIKES_SD = 0.6
+COMMUNITY_NOISE = 0.7
+ANNOYED, ANNOYED_OLD, ANNOYED_CLASSIC, OLD = -3.2, 2.4, 1.0, 55
+PRAISE = (
+    "love", "loved", "perfect", "beautiful", "beautifully", "great", "comfortable",
+    "soft", "favourite", "favorite", "gorgeous", "flattering",
+)  # fmt: skip
+BLAME = (
+    "disappointed", "returned", "return", "cheap", "poor", "poorly", "huge", "unflattering",
+    "itchy", "itches", "thin", "tore", "faded", "weird", "bad",
+)  # fmt: skip
 MAX_TERMS = 2000
 FACTOR_DECIMALS = 6
 COMMUNITY_SIZE = 25
@@ -53,6 +71,34 @@ def text_factors(texts: pd.Series, d: int) -> Array:
     k = min(d + 1, min(x.shape) - 1)
     z = TruncatedSVD(n_components=k, n_iter=4, random_state=0).fit_transform(x)[:, 1:]
     return np.round(standardise(z), FACTOR_DECIMALS)
+
+
+def tone(texts: pd.Series) -> Array:
+    """Return X, the tone of each item's reviews: standardised log ratio of words of praise and of blame."""
+    counts = [
+        np.asarray(CountVectorizer(vocabulary=words).transform(texts).sum(axis=1)).ravel()
+        for words in (PRAISE, BLAME)
+    ]
+    x = np.log((1.0 + counts[0]) / (1.0 + counts[1]))
+    return np.round(standardise(x) if x.std() > 0 else np.zeros(len(x)), FACTOR_DECIMALS)
+
+
+def annoyed_probability(age: Array, segment: Array) -> Array:
+    """Return the chance that a user is annoyed by advertising, given age and the code of the segment."""
+    return expit(ANNOYED + ANNOYED_OLD * (np.asarray(age) >= OLD) + ANNOYED_CLASSIC * (np.asarray(segment) == 1))
+
+
+def turned_taste(now: Array, later: Array, phi: Array, angle: float) -> Array:
+    """Return hidden taste turned by `angle` towards the part of `later` that has nothing to do with `now`.
+
+    Tastes are compared by what they say about the items: the correlation of `now` and the turned taste over all
+    pairs is exactly the cosine of the angle.
+    """
+    gram = phi.T @ phi
+    inner = float(np.sum((now.T @ now) * gram))
+    apart = later - now * (np.sum((now.T @ later) * gram) / inner)
+    apart = apart * np.sqrt(inner / np.sum((apart.T @ apart) * gram))
+    return np.cos(angle) * now + np.sin(angle) * apart
 
 
 def make_items(
@@ -94,15 +140,16 @@ def make_items(
     ad = eps[0]
     push = np.sqrt(1 - p.pop_q**2 - p.pop_m**2)
     place = np.argsort(np.argsort(p.pop_q * quality + p.pop_m * ad + push * eps[1], kind="stable"), kind="stable")
-    log_pop = 5.0 + p.sd_popularity * ndtri((place + 0.5) / n_items)
+    log_pop = POPULARITY_MEAN + p.sd_popularity * ndtri((place + 0.5) / n_items)
     department = by["department"].first()
-    level = pd.factorize(department, sort=True)[0] * 0.08
+    level = pd.factorize(department, sort=True)[0] * PRICE_DEPARTMENT
+    words = by["text"].agg(" ".join)
     items = pd.DataFrame(
         {
             "item": np.arange(n_items),
             "department": pd.Categorical(department),
             "category": by["category"].first().to_numpy(),
-            "price": np.round(np.exp(3.6 + level + 0.15 * quality + 0.3 * eps[2]), 2),
+            "price": np.round(np.exp(PRICE_MEAN + level + PRICE_QUALITY * quality + PRICE_SD * eps[2]), 2),
             "ad_spend": np.round(np.exp(4 + ad), 1),
             "sponsored": (rng.uniform(size=n_items) < p.sponsored).astype(int),
             "popularity": np.maximum(np.rint(np.exp(log_pop)), 1).astype(int),
@@ -110,10 +157,11 @@ def make_items(
             "text": by["text"].first().to_numpy(),
             "quality": quality,
             "mean_stars": by["stars"].mean().to_numpy(),
+            "tone": tone(words),
         }
     )
     items.insert(7, "log_popularity", np.log(items["popularity"]))
-    return items, dealt, text_factors(by["text"].agg(" ".join), p.d)
+    return items, dealt, text_factors(words, p.d)
 
 
 def make_users(
@@ -147,17 +195,17 @@ def make_users(
     """
     rng = stream(seed, "users")
     age = rng.choice(ages, n_users) if ages is not None else np.clip(np.rint(18 + rng.gamma(4, 6, n_users)), 18, 90)
-    z = (age - 43) / 12.5
-    pull = np.stack([0.2 - 0.2 * z, 0.7 * z, 0.3 + 0.3 * z, -0.8 * z], axis=1)
+    z = (age - AGE_MEAN) / AGE_SD
+    pull = np.asarray(SEGMENT_LEVEL) + np.asarray(SEGMENT_AGE) * z[:, None]
     segment = np.argmax(pull + rng.gumbel(size=(n_users, 4)), axis=1)
-    activity = np.maximum(np.rint(np.exp(1.6 + 0.7 * rng.standard_normal(n_users))), 1).astype(int)
-    prototype = 0.8 * rng.standard_normal((len(SEGMENTS), d))
-    seen = (prototype[segment] + rng.standard_normal((n_users, d))) / np.sqrt(1.64 * d)
+    activity = np.maximum(np.rint(np.exp(ACTIVITY_MEAN + ACTIVITY_SD * rng.standard_normal(n_users))), 1).astype(int)
+    prototype = PROTOTYPE_SD * rng.standard_normal((len(SEGMENTS), d))
+    seen = (prototype[segment] + rng.standard_normal((n_users, d))) / np.sqrt((1 + PROTOTYPE_SD**2) * d)
     unseen = rng.standard_normal((n_users, d))
-    order = np.argsort(unseen[:, 0] + 0.7 * rng.standard_normal(n_users), kind="stable")
+    order = np.argsort(unseen[:, 0] + COMMUNITY_NOISE * rng.standard_normal(n_users), kind="stable")
     community = np.empty(n_users, dtype=int)
     community[order] = np.arange(n_users) // COMMUNITY_SIZE
-    annoyed = rng.uniform(size=n_users) < expit(-3.2 + 2.4 * (age >= 55) + 1.0 * (segment == 1))
+    annoyed = rng.uniform(size=n_users) < annoyed_probability(age, segment)
     users = pd.DataFrame(
         {
             "user": np.arange(n_users),

@@ -93,12 +93,14 @@ def reactions(core: Core, n: int, seed: int | None, text: bool) -> pd.DataFrame:
     noise = rng.standard_normal((2, n))
     expectation = m.expectation(p, x.S, promise) + p.m_sd * noise[0]
     satisfaction = m.satisfaction(p, x.A, expectation, promise) + p.s_sd * noise[1]
-    sentiment = np.searchsorted(np.asarray(p.mood), satisfaction, side="right") - 1
+    stars = 1 + np.searchsorted(np.asarray(p.grades), satisfaction, side="right")
+    sentiment = np.sign(stars - 3)
     log = describe(core, users, items).assign(
         score=x.S.astype(np.float64),
         promise=promise,
         expectation=expectation,
         satisfaction=satisfaction,
+        stars=stars,
         sentiment=sentiment,
     )
     if text:

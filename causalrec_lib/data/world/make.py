@@ -36,8 +36,9 @@ def make_world(
         Number of items, 10 to 5,000.
     seed : int
         Decides everything.
-    confounding : {"none", "observed", "hidden"}
-        What drives exposure: a coin; observed columns only; hidden quality and taste as well.
+    confounding : {"none", "observed", "text", "hidden"}
+        What drives exposure: a coin; observed columns only; the tone of the reviews as well, which is in the words
+        and in no column; or hidden quality and taste as well.
     overlap : {"good", "poor", "none"}
         How far propensities come from 0 and 1; with "none" the score alone decides for some pairs.
     interference : float
@@ -45,9 +46,9 @@ def make_world(
     text : {"reviews", "templates"}
         Real customer reviews (the data set `womens_reviews`), or generated phrases that need no data set.
     drift : float
-        Radians a week by which hidden taste turns in `world.weeks`.
+        Radians a week by which hidden taste turns in `world.weeks`; hidden quality stays.
     parameters : Parameters, optional
-        Coefficients of the equations.
+        Coefficients of the equations; `Parameters.few_clicks()` has click rates of a few per cent.
     reviews : DataFrame, optional
         Reviews to use instead of loading them; columns as in `womens_reviews`.
 
@@ -69,7 +70,7 @@ def make_world(
     _validate.integer(n_items, "n_items", 10, MAX_ITEMS)
     _validate.integer(seed, "seed")
     switches = {
-        "confounding": _validate.one_of(confounding, "confounding", ("none", "observed", "hidden")),
+        "confounding": _validate.one_of(confounding, "confounding", ("none", "observed", "text", "hidden")),
         "overlap": _validate.one_of(overlap, "overlap", ("good", "poor", "none")),
         "interference": _validate.number(interference, "interference", 0, 1),
         "drift": _validate.number(drift, "drift", 0),

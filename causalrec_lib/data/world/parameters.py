@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from causalrec_lib import _validate
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -24,12 +26,14 @@ class Parameters:
         Effect of exposure (log-odds): size, steepness in affinity, annoyance.
     k0, k1, k2 : float
         Familiarity, the chance that the user finds the item anyway: intercept, popularity, score.
-    a0, a1, a2, a3, a_h, a_q : float
-        Exposure (log-odds): intercept, popularity, score, activity; hidden affinity and quality (switch "hidden").
+    a0, a1, a2, a3, a_h, a_q, a_x : float
+        Exposure (log-odds): intercept, popularity, score, activity; hidden affinity and quality (switch "hidden");
+        tone of the reviews (switch "text").
     e_random : float
         Exposure probability where nothing confounds.
     kappa : float
-        Strength of the marketing coin, an instrument, in (0, 2].
+        Strength of the marketing coin, an instrument, in (0, 2]. With the default a Wald estimate wants some 400,000
+        pairs; `Parameters(kappa=2.0)` makes 100,000 enough.
     sd_popularity, pop_q, pop_m : float
         Spread of log popularity; its correlation with quality and with the advertising spend.
     r1, r_sd : float
@@ -54,10 +58,11 @@ class Parameters:
         How sellers choose to promise when nobody randomises: intercept, hidden quality, price.
     m_a, m_promise, m_sd : float
         Expectation: affinity, effect of the promise, noise.
-    s_0, s_a, s_expect, s_promise, s_sd : float
-        Satisfaction after consuming: level, affinity, expectation (disappointment), direct promise, noise.
-    mood : tuple of float
-        A reaction is negative below the first, positive above the second.
+    s_0, s_a, s_expect, s_promise, s_both, s_sd : float
+        Satisfaction after consuming: level, affinity, expectation (disappointment), direct promise, promise times
+        expectation (0 by default; -0.3 makes direct, natural and controlled effects differ), noise.
+    grades : tuple of float
+        Cut points of satisfaction between 1 to 5 stars; a reaction of 1 or 2 is negative, of 4 or 5 positive.
     """
 
     d: int = 6
@@ -81,6 +86,7 @@ class Parameters:
     a3: float = 0.35
     a_h: float = 0.35
     a_q: float = 0.6
+    a_x: float = 0.8
     e_random: float = 0.3
     kappa: float = 1.0
     sd_popularity: float = 1.29
@@ -110,8 +116,28 @@ class Parameters:
     s_a: float = 1.4
     s_expect: float = -0.6
     s_promise: float = 0.15
+    s_both: float = 0.0
     s_sd: float = 1.2
-    mood: tuple[float, float] = (5.5, 7.0)
+    grades: tuple[float, ...] = (4.5, 5.5, 7.0, 8.0)
+
+    def __post_init__(self) -> None:
+        """Refuse coefficients outside their range."""
+        for name, value in asdict(self).items():
+            for x in value if isinstance(value, tuple) else (value,):
+                _validate.number(x, name)
+        _validate.number(self.kappa, "kappa", 1e-6, 2)
+        _validate.integer(self.d, "d", 1)
+        _validate.integer(self.history, "history", 1)
+        _validate.integer(self.candidates, "candidates", 1)
+        for name in ("e_random", "sponsored"):
+            _validate.number(getattr(self, name), name, 0, 1)
+        for x in self.bother:
+            _validate.number(x, "bother", 0, 1)
+
+    @classmethod
+    def few_clicks(cls, **changes: Any) -> Parameters:
+        """Return coefficients under which a shown slot is clicked a few times in a hundred, as in real logs."""
+        return cls(**{"b0": -5.6, "t1": 3.0, **changes})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parameters by name."""

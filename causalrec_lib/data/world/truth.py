@@ -11,10 +11,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from causalrec_lib import _validate
-from causalrec_lib.data.world import _mechanisms as m
 from causalrec_lib.data.world._core import Pairs
 from causalrec_lib.data.world._logs import draw_number
-from causalrec_lib.data.world._truth_roles import RoleTruth
+from causalrec_lib.data.world._truth_pairs import PairTruth
 from causalrec_lib.data.world.policies import make_policy
 
 Array = NDArray[Any]
@@ -22,7 +21,7 @@ Array = NDArray[Any]
 _PAIR_COLUMNS = ("score",)
 
 
-class Truth(RoleTruth):
+class Truth(PairTruth):
     """Exact answers about a world; no estimator may see this object.
 
     Parameters
@@ -33,7 +32,9 @@ class Truth(RoleTruth):
     Notes
     -----
     Under interference the effects are those of showing the item to this user while friends are shown it as the
-    logging policy does: the average over friends' exposures is exact, because it enters linearly.
+    logging policy does: the average over friends' exposures is exact, because it enters linearly. The same holds for
+    the value of policies and slates: one user is served otherwise, friends are shown what they were shown. What
+    happens when everybody is served otherwise: `ab_effect`, `spillover`.
     Chapter: reference/world
     """
 
@@ -41,16 +42,6 @@ class Truth(RoleTruth):
         return f"Truth(ate={self.ate():.4f}, att={self.att():.4f}, ato={self.ato():.4f})"
 
     # Pairs ------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def _friends(self) -> Array | None:
-        return self._core.expected_friends_shown() if self._core.interference else None
-
-    def _outcomes(self, x: Pairs) -> tuple[Array, Array]:
-        if self._friends is None:
-            return x.p0, x.p1
-        F, g = self._friends[x.users, x.items], self._core.interference
-        return m.tell_a_friend(x.p0, g, F), m.tell_a_friend(x.p1, g, F)
 
     @property
     def tau(self) -> Array:
@@ -62,19 +53,11 @@ class Truth(RoleTruth):
         """Return e, the propensity of exposure given the observed and hidden causes, shape (n_users, n_items)."""
         return self._matrix(lambda x: x.e)
 
-    def pairs(self, log: pd.DataFrame) -> pd.DataFrame:
-        """Return p0, p1, tau and propensity for each row of a log with columns `user` and `item`."""
-        _validate.frame(log, "log", ("user", "item"))
-        x = self._core.pairs(log["user"].to_numpy(), log["item"].to_numpy())
-        p0, p1 = (p.astype(np.float64) for p in self._outcomes(x))
-        columns = {"p0": p0, "p1": p1, "tau": p1 - p0, "propensity": x.e.astype(np.float64)}
-        return pd.DataFrame(columns, index=log.index)
-
     def potential_outcomes(self, seed: int | None = None) -> tuple[Array, Array]:
         """Return the realised (Y(0), Y(1)) of all pairs, 0/1, in the week that `exposure_log(seed=seed)` shows."""
         draw = draw_number(seed)
         F = self._core.friends_shown(draw) if self._core.interference else None
-        both = [x.potential(draw, 0.0 if F is None else F[x.users, x.items]) for x in self._core.blocks()]
+        both = [x.potential(draw, F=0.0 if F is None else F[x.users, x.items]) for x in self._core.blocks()]
         return np.concatenate([y for y, _ in both]).astype(np.int8), np.concatenate([y for _, y in both]).astype(
             np.int8
         )
@@ -202,7 +185,7 @@ class Truth(RoleTruth):
         _validate.one_of(outcome, "outcome", ("reward", "lift"))
         total = 0.0
         for x, pi in self._policy_blocks(policy):
-            total += float(np.sum(pi * (x.p1 if outcome == "reward" else x.p1 - x.p0), dtype=np.float64))
+            total += float(np.sum(pi * self._relevance(outcome)(x), dtype=np.float64))
         return total / self._core.shape[0]
 
     def logging_value(self, outcome: str = "reward") -> float:
@@ -211,14 +194,13 @@ class Truth(RoleTruth):
 
     def best_policy(self, outcome: str = "reward") -> Array:
         """Return each user's best item, shape (n_users,)."""
-        _validate.one_of(outcome, "outcome", ("reward", "lift"))
-        return np.concatenate(
-            [(x.p1 if outcome == "reward" else x.p1 - x.p0).argmax(axis=1) for x in self._core.blocks()]
-        )
+        return np.concatenate([self._relevance(outcome)(x).argmax(axis=1) for x in self._core.blocks()])
 
     def _relevance(self, outcome: str) -> Callable[[Pairs], Array]:
         _validate.one_of(outcome, "outcome", ("reward", "lift"))
-        return (lambda x: x.p1) if outcome == "reward" else (lambda x: x.p1 - x.p0)
+        if outcome == "reward":
+            return lambda x: self._outcomes(x)[1]
+        return lambda x: np.subtract(*self._outcomes(x)[::-1])
 
     def ranking(self, user: int, outcome: str = "lift") -> Array:
         """Return all items for one user, best first."""
@@ -245,10 +227,6 @@ class Truth(RoleTruth):
         return total / self._core.shape[0]
 
     # Slates -----------------------------------------------------------------------------------------------
-
-    def examination(self, position: ArrayLike) -> Array:
-        """Return the chance that a slot is looked at."""
-        return m.examination(self._core.parameters, np.asarray(position))
 
     def position_effect(self, k: int, log: pd.DataFrame | None = None, relative: bool = False) -> float:
         """Return the effect on P(click) of standing at slot k instead of slot 1.
@@ -277,4 +255,4 @@ class Truth(RoleTruth):
         """Return the expected clicks a session of one fixed slate a user, shape (n_users, slate_size)."""
         s = _validate.matrix(slates, "slates", self._core.shape[0]).astype(np.int64)
         x = self._core.pairs(np.arange(len(s))[:, None] + np.zeros_like(s), s)
-        return float((x.p1 * self.examination(np.arange(1, s.shape[1] + 1))).sum(axis=1).mean())
+        return float((self._outcomes(x)[1] * self.examination(np.arange(1, s.shape[1] + 1))).sum(axis=1).mean())

@@ -14,9 +14,11 @@ from causalrec_lib.data.world import _core as core_
 from causalrec_lib.data.world import _dynamics as dynamics
 from causalrec_lib.data.world import _events as events
 from causalrec_lib.data.world import _experiment as experiment
+from causalrec_lib.data.world import _feedback as feedback
 from causalrec_lib.data.world import _graph as graph
 from causalrec_lib.data.world import _logs as logs
 from causalrec_lib.data.world import _ratings as ratings
+from causalrec_lib.data.world import _slates as slates
 from causalrec_lib.data.world import _textroles as textroles
 from causalrec_lib.data.world import marginals
 from causalrec_lib.data.world.equations import equations
@@ -89,7 +91,12 @@ class World:
         return make_policy(self.core, policy, temperature, epsilon)
 
     def exposure_log(
-        self, n_pairs: int | None = None, seed: int | None = None, with_propensity: bool = False, text: bool = False
+        self,
+        n_pairs: int | None = None,
+        seed: int | None = None,
+        with_propensity: bool = False,
+        text: bool = False,
+        with_placebo: bool = False,
     ) -> pd.DataFrame:
         """Return the observational log of a week: one row a user-item pair.
 
@@ -103,18 +110,22 @@ class World:
             Add the exact `propensity` of exposure (before the marketing coin is thrown).
         text : bool
             Add the review `text` on top of the item's page.
+        with_placebo : bool
+            Add `consumed_before`: the outcome of the week before anybody was shown anything. It has the causes of
+            `consumed`, and exposure can't move it.
 
         Returns
         -------
         DataFrame
-            `user`, `item`, their observed columns, `score`, `marketing`, `exposed` (treatment), `consumed` (outcome).
+            `user`, `item`, their observed columns, `score`, `marketing`, `exposed` (treatment), `consumed` (outcome);
+            under interference `friends_shown`, the share of the user's friends who were shown the item.
 
         Raises
         ------
         ValueError
             If `n_pairs` exceeds the number of pairs, or is None in a world too large for one frame.
         """
-        return logs.exposure_log(self.core, n_pairs, seed, with_propensity, text)
+        return logs.exposure_log(self.core, n_pairs, seed, with_propensity, text, with_placebo)
 
     def bandit_log(self, n_rounds: int = 10_000, policy: Any = "logging", seed: int | None = None) -> pd.DataFrame:
         """Return the log of a policy that shows one item a round, with its exact propensity and the reward.
@@ -137,7 +148,12 @@ class World:
         return logs.bandit_log(self.core, n_rounds, self.policy(policy), seed)
 
     def slate_log(
-        self, n_sessions: int = 5_000, slate_size: int = 5, randomised_share: float = 0.1, seed: int | None = None
+        self,
+        n_sessions: int = 5_000,
+        slate_size: int = 5,
+        randomised_share: float = 0.1,
+        seed: int | None = None,
+        with_slate_propensity: bool = False,
     ) -> pd.DataFrame:
         """Return Plackett-Luce slates in long form: clicks need a look at the slot and relevance.
 
@@ -151,46 +167,80 @@ class World:
             Share of sessions whose slots were shuffled after the slate was chosen.
         seed : int, optional
             Another draw of the log.
+        with_slate_propensity : bool
+            Add `slate_propensity`, of the whole slate in its order given the candidates and `randomised`; shuffled
+            slates of up to 8 slots.
 
         Returns
         -------
         DataFrame
             One row a slot: `session`, `user`, `item`, their observed columns, `sponsored`, `score`, `position`,
-            `randomised`, `propensity` (of this item in this slot given the slots above; in shuffled sessions also
-            given the set), `clicked`.
+            `randomised`, `propensity` (of this item in this slot given the candidates and the slots above; in
+            shuffled sessions given the set instead), `clicked`.
         """
-        return logs.slate_log(self.core, n_sessions, slate_size, randomised_share, seed)
+        return slates.slate_log(self.core, n_sessions, slate_size, randomised_share, seed, with_slate_propensity)
 
-    def feedback_loop(
-        self,
-        n_rounds: int = 20,
-        retrain: str = "clicks",
-        impressions: int = 20_000,
-        strength: float = 1.2,
-        seed: int | None = None,
-    ) -> pd.DataFrame:
-        """Run a recommender that retrains weekly on its own log.
+    def slate_candidates(self, n_sessions: int = 5_000, slate_size: int = 5, seed: int | None = None) -> pd.DataFrame:
+        """Return the candidates that retrieval handed to the ranking in `slate_log` with the same arguments.
 
         Parameters
         ----------
-        n_rounds : int
-            Weeks after the first, which follows past popularity.
-        retrain : {"clicks", "weighted", "random"}
-            Learn from counts of clicks, from clicks a (recorded) exposure, or never.
-        impressions : int
-            Impressions a week.
-        strength : float
-            How sharply the policy follows its model.
-        seed : int, optional
-            Another run in the same world.
+        n_sessions, slate_size, seed
+            As in `slate_log`.
 
         Returns
         -------
         DataFrame
-            One row a week: `round`, `gini`, `top_1pct_share` and `effective_items` of attention,
-            `popularity_correlation`, `clicks`, and the policy's exact `reward` and `lift` an impression.
+            One row a candidate: `session`, `user`, `item`, their observed columns, `sponsored`, `score`,
+            `logging_logit` (slates are drawn without replacement, each slot a softmax of the logits that are left).
         """
-        return dynamics.feedback_loop(self.core, n_rounds, retrain, impressions, strength, seed)
+        return slates.candidates_frame(self.core, n_sessions, slate_size, seed)
+
+    def feedback_loop(
+        self,
+        rounds: int = 20,
+        retrain: Any = "clicks",
+        sharpness: float = 1.0,
+        explore: float = 0.0,
+        seed: int | None = None,
+        impressions: int = 20_000,
+        with_log: bool = False,
+    ) -> Any:
+        """Run a recommender that retrains weekly on its own log; each segment gets one list.
+
+        Next week's share of displays of an item is proportional to belief ** sharpness, with a share `explore` spread
+        evenly. The arms differ in the belief alone.
+
+        Parameters
+        ----------
+        rounds : int
+            Weeks after the first, which follows past popularity.
+        retrain : {"clicks", "weighted", "random"} or callable
+            The belief: counts of clicks so far, clicks a display so far, or none. A function gets the log so far
+            (columns as below) and returns beliefs of shape (segments in alphabetical order, n_items).
+        sharpness : float
+            Exponent of the belief. Counts feed on themselves: below 1 the loop forgets, at 1 it keeps, above 1
+            ("the winner takes all") attention collapses.
+        explore : float
+            Share of displays spread evenly over all items.
+        seed : int, optional
+            Another run in the same world.
+        impressions : int
+            Displays a week, users uniform within their segment.
+        with_log : bool
+            Return the displays as well.
+
+        Returns
+        -------
+        DataFrame, or two of them with `with_log`
+            One row a week: `round`, `gini`, `top_1pct_share` and `effective_items` of attention,
+            `popularity_correlation`, `clicks`, and the policy's exact `reward` and `lift` a display. The log has one
+            row a display: `round`, `user`, `item`, `segment`, `propensity` (exact, given the segment), `clicked`.
+        """
+        report, log = feedback.feedback_loop(
+            self.core, rounds, retrain, sharpness, explore, impressions, seed, with_log
+        )
+        return (report, log) if with_log else report
 
     def weeks(
         self, n_weeks: int = 12, pairs_per_week: int = 2_000, seed: int | None = None, with_propensity: bool = False
@@ -236,22 +286,27 @@ class World:
         """
         return events.event_stream(self.core, n_sessions, days, seed)[0]
 
-    def ratings_log(self, seed: int | None = None, with_propensity: bool = False) -> pd.DataFrame:
+    def ratings_log(
+        self, seed: int | None = None, with_propensity: bool = False, weeks: int | None = None
+    ) -> pd.DataFrame:
         """Return the ratings that customers wrote down: missing not at random.
 
         Parameters
         ----------
         seed : int, optional
-            Another draw of who writes; the stars of a pair stay.
+            Another draw: the week of `exposure_log(seed=seed)` and the weeks before it; the stars of a pair stay.
         with_propensity : bool
-            Add the exact `propensity` of being written down, given the stars.
+            Add the exact `propensity` of being written down, given the stars: consumed in these weeks, and bothered.
+        weeks : int, optional
+            Weeks that the ratings cover, the last one that of the exposure log; `parameters.history` by default.
 
         Returns
         -------
         DataFrame
-            `user`, `item`, their observed columns, `score`, `stars`.
+            `user`, `item`, their observed columns, `score`, `weeks_ago` (when the pair was last consumed; 0 is a
+            consumed row of the exposure log), `stars`.
         """
-        return ratings.ratings_log(self.core, seed, with_propensity)
+        return ratings.ratings_log(self.core, seed, with_propensity, weeks)
 
     def survey(self, per_user: int = 10, seed: int | None = None) -> pd.DataFrame:
         """Return stars for items drawn at random for each user, nothing missing; columns as in `ratings_log`."""
@@ -296,8 +351,9 @@ class World:
         Returns
         -------
         DataFrame
-            `user`, `item`, their observed columns, `score`, `promise`, `expectation`, `satisfaction`,
-            `sentiment` (-1, 0, 1), `reaction`. Given `score`, nothing else moves both expectation and satisfaction.
+            `user`, `item`, their observed columns, `score`, `promise`, `expectation`, `satisfaction`, `stars` (1 to
+            5), `sentiment` (-1, 0, 1), `reaction`. Given `promise` and `score`, nothing else moves both expectation
+            and satisfaction. `Parameters(s_both=-0.3)` lets a promise change what the expectation does.
         """
         return textroles.reactions(self.core, n, seed, text)
 
@@ -311,8 +367,11 @@ class World:
         periods: int = 28,
         carryover: float = 0.0,
         seed: int | None = None,
+        sides: str = "two",
+        trend: float = 0.0,
+        arrivals: str = "uniform",
     ) -> pd.DataFrame:
-        """Run an A/B test of two policies; sessions are of users drawn uniformly.
+        """Run an A/B test of two policies.
 
         Parameters
         ----------
@@ -330,16 +389,28 @@ class World:
             In a switchback under interference: share of friends' influence that comes from the period before.
         seed : int, optional
             Another trial in the same world.
+        sides : {"two", "one"}
+            Non-compliers are never-takers and always-takers, or never-takers alone.
+        trend : float
+            Share by which demand is lower in the first period than in the last.
+        arrivals : {"uniform", "activity"}
+            Users come equally often, or in proportion to their activity: then sums a user vary much, and
+            the pre-period says how.
 
         Returns
         -------
         DataFrame
-            `session`, `user`, `item` (shown), their observed columns, `shadow_item` (the other arm's choice),
-            `period`, `pre_clicks` (of 20 earlier sessions under a), `assigned`, `received`, `clicked` (the shown
-            item), `consumed` (shown and shadow item together: what would have been consumed anyway counts in
-            both arms). Truth: `truth.ab_effect(policy_a, policy_b, outcome)`.
+            `session`, `user`, `item` (shown), their observed columns, `community`, `shadow_item` (the other arm's
+            choice), `period`, `pre_sessions` and `pre_clicks` (earlier, under a), `pre_found` (bought then without a
+            recommendation), `assigned`, `received`, `clicked` (the shown item), `consumed` (shown and shadow item
+            together: what would have been consumed anyway counts in both arms). Truth: `truth.ab_effect`.
+
+        Raises
+        ------
+        InterferenceRefused
+            If `compliance` is below 1 in a world with interference.
         """
-        d = experiment.Design(unit, n, compliance, periods, carryover)
+        d = experiment.Design(unit, n, compliance, periods, carryover, sides, trend, arrivals)
         return experiment.ab_test(self.core, self.policy(policy_a), self.policy(policy_b), d, seed)
 
     def equations(self) -> pd.DataFrame:
