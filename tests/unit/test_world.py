@@ -2,19 +2,21 @@
 
 import hashlib
 import importlib
+import itertools
 import os
 import pickle
+import pkgutil
+import re
 import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
 
-from causalrec_lib.data.world import Parameters, World, _core, make_world
+from causalrec_lib.data.world import Parameters, World, _core, _slates, make_world
 from causalrec_lib.data.world._logs import HIDDEN_COLUMNS
 from causalrec_lib.data.world._slates import _plackett_luce
 from causalrec_lib.data.world._streams import pair_uniform
@@ -30,7 +32,9 @@ LOGS = {
     "survey": lambda w: w.survey(3),
     "blurbs": lambda w: w.text_treatment_log(200, "confounded"),
     "reactions": lambda w: w.reactions(200),
-    "trial": lambda w: w.ab_test("popular", "score", n=200, compliance=0.8),
+    "trial": lambda w: w.ab_test("popular", "score", n=200, compliance=0.8, arrivals="activity"),
+    "placebo": lambda w: w.exposure_log(100, with_placebo=True),
+    "candidates": lambda w: w.slate_candidates(20),
     "weeks": lambda w: w.weeks(3, 100),
     "events": lambda w: w.events(100),
     "loop": lambda w: w.feedback_loop(3),
@@ -40,6 +44,11 @@ LOGS = {
 @pytest.fixture(scope="module")
 def world():
     return make_world(60, 50, seed=3, text="templates")
+
+
+@pytest.fixture(scope="module")
+def larger():
+    return make_world(800, 400, seed=3, text="templates")
 
 
 def fingerprint(df):
@@ -77,14 +86,43 @@ def test_no_hidden_column_leaks(world, name):
     if name not in ("bandit", "slate"):
         forbidden.add("propensity")
     assert not forbidden & set(log.columns)
-    users, items = world.truth.hidden()
-    for key, hidden in (("user", users["annoyed"]), ("item", items["quality"]), ("item", items["mean_stars"])):
-        if key not in log or name == "reviews":
+
+
+def grouped_r2(column, hidden):
+    """Share of the variance of a hidden variable that groups of a column explain."""
+    x = column
+    if pd.api.types.is_numeric_dtype(x) and x.nunique() > 60:
+        x = pd.qcut(x, 20, labels=False, duplicates="drop")
+    means = hidden.groupby(x.to_numpy()).transform("mean")
+    return means.var() / hidden.var()
+
+
+@pytest.mark.parametrize("name", [n for n in LOGS if n not in ("users", "reviews", "events", "loop")])
+def test_no_group_of_a_column_gives_a_hidden_cause_away(larger, name):
+    log = LOGS[name](larger) if name not in ("exposure", "trial") else {
+        "exposure": lambda: larger.exposure_log(20_000), "trial": lambda: larger.ab_test("random", "logging", n=20_000)
+    }[name]()  # fmt: skip
+    users, items = larger.truth.hidden()
+    taste = larger.core.hidden_taste[0]
+    hidden = {("user", f"taste {k}"): taste[:, k] for k in range(taste.shape[1])} | {
+        ("user", "annoyed"): users["annoyed"]
+    }
+    hidden |= {("item", c): items[c] for c in ("quality", "mean_stars", "tone")}
+    known = {"session", "user", "item", "shadow_item", "text", "blurb", "reaction", "round", "community"}
+    for (key, what), values in hidden.items():
+        if key not in log:
             continue
-        wanted = hidden.to_numpy(dtype=float)[log[key]]
-        for column in log.select_dtypes("number"):
-            both = np.corrcoef(log[column], wanted)[0, 1] if log[column].std() > 0 else 0.0
-            assert abs(both) < 0.9, f"{column} gives {hidden.name} away"
+        wanted = pd.Series(np.asarray(values, dtype=float)[log[key]])
+        first = log.drop_duplicates([key]).index if name == "items" else log.index
+        for column in log.columns.difference(known):
+            r2 = grouped_r2(log.loc[first, column].reset_index(drop=True), wanted.iloc[first].reset_index(drop=True))
+            assert not r2 > 0.45, f"{column} gives {what} away ({r2:.2f})"
+
+
+def test_communities_are_a_proxy_of_hidden_taste_and_stay_out_of_other_logs(larger):
+    taste = pd.Series(larger.core.hidden_taste[0][:, 0])
+    assert grouped_r2(larger.users["community"], taste) > 0.5
+    assert [n for n in LOGS if "community" in LOGS[n](larger)] == ["users", "trial"]
 
 
 @pytest.mark.parametrize(
@@ -138,10 +176,34 @@ def test_make_world_refuses(change, match):
         lambda w: w.truth.attribute_effect("colour"),
         lambda w: w.truth.adjustment_set("life"),
         lambda w: w.truth.pairs(pd.DataFrame({"user": [1]})),
+        lambda w: w.truth.pairs(pd.DataFrame({"user": [60], "item": [0]})),
+        lambda w: w.truth.cate_given_observed(pd.DataFrame({"user": [0], "item": [0.5]})),
+        lambda w: w.feedback_loop(0),
+        lambda w: w.feedback_loop(3, sharpness=-1),
+        lambda w: w.feedback_loop(3, explore=1.5),
+        lambda w: w.feedback_loop(3, retrain=lambda log: np.ones((1, 2))),
+        lambda w: w.ratings_log(weeks=0),
+        lambda w: w.slate_log(10, 9, randomised_share=1.0, with_slate_propensity=True),
+        lambda w: w.slate_candidates(0),
+        lambda w: w.truth.slate_policy_value("clever"),
+        lambda w: w.truth.slate_policy_value(np.ones((2, 2))),
+        lambda w: w.truth.slate_policy_value(temperature=-1),
+        lambda w: w.truth.spillover(2),
+        lambda w: w.truth.mediation("joy"),
+        lambda w: w.truth.mediation(expectation=np.nan),
+        lambda w: w.truth.ab_effect("score", "popular", estimand="all"),
+        lambda w: w.ab_test("score", "popular", sides="three"),
+        lambda w: w.ab_test("score", "popular", trend=-0.1),
+        lambda w: w.ab_test("score", "popular", arrivals="never"),
+        lambda w: w.dag("life"),
+        lambda w: Parameters(kappa=0),
+        lambda w: Parameters(kappa=2.1),
+        lambda w: Parameters(b0=np.nan),
+        lambda w: Parameters(bother=(0.1, 0.2, 0.3, 0.4, 1.5)),
     ],
 )
 def test_bad_requests_are_refused(world, call):
-    with pytest.raises(ValueError, match=r"must|lacks|expected"):
+    with pytest.raises(ValueError, match=r"must|lacks|expected|must be"):
         call(world)
 
 
@@ -253,44 +315,38 @@ def test_slates_hold_distinct_items_and_exact_shuffles(world):
     assert log["propensity"].between(0, 1, inclusive="right").all()
 
 
-@pytest.mark.parametrize("confounding", ["none", "observed", "hidden"])
-@pytest.mark.parametrize("interference", [0.0, 0.3])
-def test_the_graph_and_the_adjustment_set_agree(confounding, interference):
-    w = World.toy(confounding=confounding, interference=interference)
-    g = w.truth.dag()
-    assert nx.is_directed_acyclic_graph(g)
-    assert all({"label", "observed", "role", "pos"} <= set(d) for _, d in g.nodes(data=True))
-    assert ("friends" in g) == (interference > 0)
-    g.remove_edge("exposed", "consumed")
-    columns = w.truth.adjustment_set("exposure")
-    observed = {n for n, d in g.nodes(data=True) if d["observed"] and n not in ("exposed", "consumed", "rated")}
-    if columns is None:
-        assert confounding == "hidden"
-        assert not nx.is_d_separator(g, {"exposed"}, {"consumed"}, observed)
-        return
-    nodes = {{"log_popularity": "popularity", "log_activity": "activity"}.get(c, c) for c in columns}
-    assert nx.is_d_separator(g, {"exposed"}, {"consumed"}, nodes)
-    for node in nodes:
-        assert not nx.is_d_separator(g, {"exposed"}, {"consumed"}, nodes - {node})
-    assert set(columns) <= set(w.exposure_log(10).columns)
-
-
-def test_questions_that_no_column_answers_say_so(world):
-    t = world.truth
-    assert t.adjustment_set("ratings") is None
-    assert t.adjustment_set("text_treatment_confounded") is None
-    assert t.adjustment_set("text_treatment") == ()
-    assert set(t.adjustment_set("mediation")) <= set(world.reactions(10).columns)
-    assert set(t.adjustment_set("position")) <= set(world.slate_log(10).columns)
-
-
-def test_every_parameter_stands_in_an_equation_whose_code_exists(world):
+def test_every_parameter_and_every_constant_stands_in_an_equation_whose_code_exists(world):
     table = world.equations()
-    named = {part.split(" = ")[0] for row in table["parameters"] for part in row.split(", ") if " = " in part}
-    assert named == {f.name for f in fields(Parameters)}
+    named = set(re.findall(r"(?:^|, )(\w+) = ", "; ".join(table["parameters"]).replace("; ", ", ")))
+    package = importlib.import_module("causalrec_lib.data.world").__path__
+    constants = set()
+    for info in pkgutil.iter_modules(package, "causalrec_lib.data.world."):
+        module = importlib.import_module(info.name)
+        values = {n for n, v in vars(module).items() if n.isupper() and not n.startswith("_")}
+        text = Path(module.__file__).read_text()
+        constants |= {n for n in values if re.search(rf"^(?:\w+, )*{n}\b[^=(]*=[^=]", text, re.MULTILINE)}
+    # sizes of memory and tables, numerics, names of columns and of questions: nothing is drawn from these
+    plumbing = {
+        "CACHE_PAIRS", "BLOCK_PAIRS", "MAX_NETWORK_PAIRS", "MAX_USERS", "MAX_ITEMS", "MAX_SHUFFLED", "NODES", "ROWS",
+        "USER_COLUMNS", "ITEM_COLUMNS", "HIDDEN_COLUMNS", "RETRAINING", "SCORERS", "STARS", "DEALT", "QUESTIONS",
+        "BY_PROPENSITY", "ADJUSTMENT",
+    }  # fmt: skip
+    assert constants - plumbing == named - {f.name for f in fields(Parameters)}
+    assert {f.name for f in fields(Parameters)} <= named
     for path in table["code"]:
         module, name = path.rsplit(".", 1)
         assert callable(getattr(importlib.import_module(f"causalrec_lib.data.{module}"), name))
+
+
+def test_the_equations_say_what_is_standardised(world):
+    c = world.core
+    for x in (c.P, c.L, c.C, c.q, next(c.blocks()).S, next(c.blocks()).H):
+        assert abs(float(x.mean(dtype=float))) < 1e-4
+        assert float(x.std(dtype=float)) == pytest.approx(1, abs=1e-4)
+    assert float(next(c.blocks()).A.std(dtype=float)) < 0.999 * 1.1  # the affinity is not: its weights decide
+    text = world.equations().set_index("name")["equation"]
+    assert all(text[n].startswith(r"\operatorname{std}") for n in ("popularity", "activity", "price", "score"))
+    assert "not standardised" in text["affinity"]
 
 
 def test_events_are_dirty_in_the_ways_that_their_labels_say(world):
@@ -379,3 +435,134 @@ def test_another_processor_draws_the_same_world(text):
                     assert (pd.Series(got).astype(str) == pd.Series(want).astype(str)).all(), (
                         f"{name}: {log}.{column}"
                     )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda w: w.weeks(3),
+        lambda w: w.truth.weekly_ate(3),
+        lambda w: w.ratings_log(),
+        lambda w: w.truth.rated_share(),
+        lambda w: w.truth.rating_propensity,
+        lambda w: w.feedback_loop(2),
+        lambda w: w.ab_test("score", "popular", compliance=0.8),
+        lambda w: w.truth.ab_effect("score", "popular", compliance=0.8),
+    ],
+)
+def test_what_has_no_answer_under_interference_is_refused_by_name(call):
+    with pytest.raises(_core.InterferenceRefused, match="without interference"):
+        call(World.toy(interference=0.3))
+
+
+def test_a_policy_has_one_meaning_in_every_call(world):
+    for name in ("random", "popular", "score", "logging", "consumption", "best", "uplift"):
+        pi = world.policy(name).probabilities()
+        p1 = np.concatenate([x.p1 for x in world.core.blocks()])
+        assert world.truth.policy_value(name) == pytest.approx(float((pi * p1).sum(axis=1).mean()), rel=1e-6)
+        log = world.bandit_log(400, name)
+        np.testing.assert_allclose(log["propensity"], pi[log["user"], log["item"]])
+        trial = world.ab_test(name, name, n=400)
+        assert (pi[trial["user"], trial["item"]] > 0).all()
+        deterministic = name not in ("random", "logging")
+        assert ((pi == 1).any(axis=1)).all() == deterministic
+        if deterministic:
+            assert trial["item"].equals(trial["shadow_item"].rename("item"))
+        lift = [world.truth.policy_value(n, "lift") for n in ("random", name)]
+        assert world.truth.ab_effect("random", name) == pytest.approx(lift[1] - lift[0], abs=1e-6)
+    assert world.bandit_log(50)["propensity"].min() >= 0.1 / 50
+    assert world.truth.policy_value("logging") == world.truth.logging_value()
+
+
+def test_ratings_are_consumptions_of_the_week_that_the_exposure_log_shows(world):
+    for seed in (None, 4):
+        log = world.exposure_log(seed=seed).set_index(["user", "item"])
+        rated = world.ratings_log(seed=seed).set_index(["user", "item"])
+        latest = rated[rated["weeks_ago"] == 0]
+        assert (log.loc[latest.index, "consumed"] == 1).all()
+        week = world.ratings_log(seed=seed, weeks=1).set_index(["user", "item"])
+        assert latest.index.equals(week.index)
+        known = world.truth.ratings(log.reset_index(), seed)
+        who = log.index[(log["consumed"].to_numpy() == 1) & (known["writes"].to_numpy() == 1)]
+        assert set(who) == set(week.index)
+        stars = known.set_axis(log.index)["stars"]
+        assert (stars[week.index] == week["stars"]).all()
+
+
+def test_a_loop_returns_its_log_and_lets_a_learner_of_ones_own_retrain(world):
+    report, log = world.feedback_loop(3, "clicks", sharpness=1.2, seed=1, impressions=500, with_log=True)
+    assert len(log) == pytest.approx(2000, abs=8)
+    assert log.groupby("round")["clicked"].sum().tolist() == report["clicks"].tolist()
+    weight = (1 / log["propensity"]).groupby([log["round"], log["segment"]], observed=True).mean()
+    assert (weight <= 50 + 1e-9).all()
+    users = world.users.set_index("user")["segment"]
+    assert (users[log["user"]].astype(str).to_numpy() == log["segment"].astype(str)).all()
+
+    def counts(log):
+        table = log.pivot_table("clicked", index="segment", columns="item", aggfunc="sum", observed=False)
+        return table.reindex(columns=range(50)).fillna(0).to_numpy() + 1
+
+    own = world.feedback_loop(3, counts, sharpness=1.2, seed=1, impressions=500)
+    pd.testing.assert_frame_equal(own, report)
+    even = world.feedback_loop(2, "clicks", explore=1.0)
+    assert even["effective_items"].iloc[-1] == pytest.approx(50)
+
+
+def test_slates_are_worth_what_enumeration_says(world):
+    logits = np.random.default_rng(1).normal(size=(2, 5))
+    w = np.exp(logits)
+    want, sets = np.zeros((2, 3, 5)), {}
+    for order in itertools.permutations(range(5), 3):
+        left, p = w.sum(axis=1), np.ones(2)
+        for i in order:
+            p, left = p * w[:, i] / left, left - w[:, i]
+        for k, i in enumerate(order):
+            want[:, k, i] += p
+        sets[frozenset(order)] = sets.get(frozenset(order), 0) + p
+    np.testing.assert_allclose(_slates.slot_probabilities(logits, 3), want, atol=1e-8)
+    for chosen, p in sets.items():
+        slots = np.tile(sorted(chosen), (2, 1))
+        np.testing.assert_allclose(_slates.set_probability(logits, slots), p, rtol=1e-10)
+
+
+def test_candidates_and_slates_belong_together(world):
+    log = world.slate_log(200, 4, randomised_share=0.5, seed=2, with_slate_propensity=True)
+    offered = world.slate_candidates(200, 4, seed=2)
+    assert (offered.groupby("session")["item"].nunique() == 20).all()
+    both = log.merge(offered[["session", "user", "item", "logging_logit"]], on=["session", "user", "item"])
+    assert len(both) == len(log)
+    total = np.exp(offered["logging_logit"]).groupby(offered["session"]).sum()
+    first = both[(both["position"] == 1) & (both["randomised"] == 0)].set_index("session")
+    np.testing.assert_allclose(first["propensity"], np.exp(first["logging_logit"]) / total[first.index], rtol=1e-6)
+    ordered = log[log["randomised"] == 0].groupby("session")
+    np.testing.assert_allclose(ordered["slate_propensity"].first(), ordered["propensity"].prod(), rtol=1e-9)
+
+
+def test_the_placebo_is_moved_by_the_causes_and_not_by_the_treatment(larger):
+    log = larger.exposure_log(with_placebo=True)
+    exact = larger.truth.pairs(log)
+    assert list(log.columns).index("consumed_before") < list(log.columns).index("exposed")
+    left = (log["consumed_before"] - exact["p0"]) / np.sqrt(exact["p0"] * (1 - exact["p0"]))
+    for known in (log["exposed"], exact["tau"], np.ones(len(log))):
+        assert abs((left * known).sum()) < 4 * np.sqrt((known**2).sum())
+    naive = log.groupby("exposed")["consumed_before"].mean()
+    assert naive[1] - naive[0] > 0.02
+    assert "consumed_before" not in larger.exposure_log(10)
+
+
+def test_friends_are_in_every_log_under_interference_and_truths_of_spillover_add_up():
+    w = make_world(100, 60, text="templates", interference=0.4)
+    for log in (w.exposure_log(200), w.bandit_log(100), w.slate_log(20)):
+        assert log["friends_shown"].between(0, 1).all()
+    week = w.exposure_log().pivot_table("exposed", index="user", columns="item").to_numpy()
+    log = w.exposure_log(300)
+    want = (w.friends @ week) / np.asarray(w.friends.sum(axis=1))
+    np.testing.assert_allclose(log["friends_shown"], np.asarray(want)[log["user"], log["item"]], rtol=1e-5)
+    x = next(w.core.blocks())
+    p0, p1 = x.p0.astype(float), x.p1.astype(float)
+    s = w.truth.spillover(1.0)
+    assert s["total"] == pytest.approx(float((p1 + 0.4 * (1 - p1) - p0).mean()), rel=1e-5)
+    assert s["total"] == pytest.approx(s["direct"] + s["indirect"], rel=1e-6)
+    assert w.truth.spillover(0.0)["direct"] == pytest.approx(float((p1 - p0).mean()), rel=1e-5)
+    assert w.truth.policy_value("random", "lift") == pytest.approx(w.truth.ate(), rel=1e-6)
+    assert w.truth.ate() < w.truth.spillover(0.0)["direct"] - 0.003

@@ -12,7 +12,7 @@ _COLUMNS = {"clothing_id": "product", "review_text": "text", "rating": "stars", 
 _NEEDED = ("product", "text", "stars", "department", "category")
 MAX_PER_LISTING = 8
 RARE_DEPARTMENT = 0.01
-_SHRINK = 4.0
+SHRINK = 4.0
 
 _DEPARTMENTS = {
     "Tops": ("blouse", "knit", "sweater"),
@@ -121,6 +121,6 @@ def deal(reviews: pd.DataFrame, n_items: int, rng: np.random.Generator) -> pd.Da
 
 
 def shrunk_quality(dealt: pd.DataFrame) -> pd.Series:
-    """Return each listing's mean stars, shrunk towards the mean of all by `_SHRINK` pseudo-reviews."""
+    """Return each listing's mean stars, shrunk towards the mean of all by `SHRINK` pseudo-reviews."""
     by = dealt.groupby("item")["stars"]
-    return (by.sum() + _SHRINK * dealt["stars"].mean()) / (by.size() + _SHRINK)
+    return (by.sum() + SHRINK * dealt["stars"].mean()) / (by.size() + SHRINK)

@@ -60,7 +60,7 @@ def exposure_log_odds(
     return f(p.a0) + f(OVERLAP_SCALE[overlap]) * drive
 
 
-def hidden_drive(p: Parameters, confounding: str, H: Array, q: Array, X: Array) -> Array | float:
+def hidden_drive(p: Parameters, confounding: str, H: Array, q: Array, X: Array) -> Any:
     """Return what drives exposure and is in no column: nothing, the tone of the text, or hidden taste and quality."""
     if confounding == "text":
         return np.float32(p.a_x) * X

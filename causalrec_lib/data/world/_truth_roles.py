@@ -218,9 +218,9 @@ class RoleTruth:
 
     # Structure --------------------------------------------------------------------------------------------
 
-    def dag(self) -> nx.DiGraph:
-        """Return the causal graph under the world's switches."""
-        return graph.dag(self._core.confounding, self._core.interference)
+    def dag(self, question: str = "exposure") -> nx.DiGraph:
+        """Return the causal graph of a question under the world's switches; see `graph.dag`."""
+        return graph.dag(self._core.confounding, self._core.interference, question)
 
     def adjustment_set(self, question: str = "exposure") -> tuple[str, ...] | str | None:
         """Return the columns to adjust for; see `graph.adjustment_set`.

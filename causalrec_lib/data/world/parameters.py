@@ -137,7 +137,7 @@ class Parameters:
     @classmethod
     def few_clicks(cls, **changes: Any) -> Parameters:
         """Return coefficients under which a shown slot is clicked a few times in a hundred, as in real logs."""
-        return cls(**{"b0": -5.6, "t1": 3.0, **changes})
+        return cls(**{"b0": -4.4, "t1": 3.0, **changes})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parameters by name."""

@@ -421,9 +421,9 @@ class World:
         """Return what the world looks like from outside: one row a `quantity`, column `world`."""
         return marginals.of_world(self)
 
-    def dag(self) -> nx.DiGraph:
-        """Return the causal graph under the world's switches."""
-        return graph.dag(self.core.confounding, self.core.interference)
+    def dag(self, question: str = "exposure") -> nx.DiGraph:
+        """Return the causal graph of a question under the world's switches; see `graph.dag`."""
+        return graph.dag(self.core.confounding, self.core.interference, question)
 
     @classmethod
     def toy(cls, seed: int = 0, **switches: Any) -> World:
