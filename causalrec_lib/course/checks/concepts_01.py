@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-import pandas as pd
 
 from causalrec_lib.course.check import Answer, Wrong, call, exercise, expect_close
+
+Week = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 # Ten pairs: both outcomes, display and propensity.
 Y0 = np.array([1, 0, 1, 1, 0, 0, 0, 0, 1, 0])
@@ -49,47 +52,8 @@ def check_three_effects(answer: Answer) -> None:
     )
 
 
-def _slots() -> pd.DataFrame:
-    """A slate log with known counts: ranked sessions fall off faster than shuffled ones."""
-    k = np.arange(1, 11)
-    parts = []
-    for randomised, clicks in ((0, np.rint(400 / k**1.5)), (1, np.rint(300 / k**0.8))):
-        for position, c in zip(k, clicks.astype(int), strict=True):
-            parts.append(
-                pd.DataFrame({"position": position, "randomised": randomised, "clicked": np.arange(500) < c})
-            )
-    return pd.concat(parts, ignore_index=True).astype(int).sample(frac=1, random_state=0, ignore_index=True)
-
-
 @exercise(
-    "concepts/01.2", task="Return the click rate at slots 1 to 10 relative to slot 1, from shuffled sessions only."
-)
-def check_position_ratio(answer: Answer) -> None:
-    """Accept the ratios of click rates in the shuffled sessions."""
-    slots = _slots()
-
-    def ratio(part: pd.DataFrame) -> np.ndarray:
-        rate = part.groupby("position")["clicked"].mean()
-        return (rate / rate.loc[1]).to_numpy()
-
-    shuffled = slots[slots["randomised"] == 1]
-    rate = shuffled.groupby("position")["clicked"].mean()
-    expect_close(
-        call(answer, slots.copy()),
-        ratio(shuffled),
-        hint="Keep the rows with randomised == 1, take the mean of clicked for each position, divide by that "
-        "of position 1.",
-        wrong={
-            "These ratios use all sessions; in ranked ones the better items stand on top.": ratio(slots),
-            "These are the ranked sessions; chance decided in the others.": ratio(slots[slots["randomised"] == 0]),
-            "These are click rates; divide them by the rate at slot 1.": rate.to_numpy(),
-            "These are differences; the task asks for ratios.": (rate - rate.loc[1]).to_numpy(),
-        },
-    )
-
-
-@exercise(
-    "concepts/01.3",
+    "concepts/01.2",
     task="Average the differences within cells, weighted by shown pairs; refuse shown pairs that have no one to "
     "compare with.",
 )
@@ -142,6 +106,100 @@ def _refuses(answer: Answer, add: int) -> bool:
             return True
         raise
     return False
+
+
+def _weeks(count: int = 120, n: int = 150) -> tuple[list[Week], float]:
+    """Return weeks of (y, t, e) in which displays follow what sells anyway, and the true effect."""
+    rng = np.random.default_rng(3)
+    weeks: list[Week] = []
+    for _ in range(count):
+        x = rng.normal(size=n)
+        e = np.clip(0.4 + 0.25 * x, 0.08, 0.85)
+        t = (rng.uniform(size=n) < e).astype(float)
+        y = (rng.uniform(size=n) < np.clip(0.25 + 0.15 * x, 0.02, 0.7) + 0.15 * t).astype(float)
+        weeks.append((y, t, e))
+    return weeks, 0.15
+
+
+def _trial(
+    weeks: list[Week],
+    truth: float,
+    weight: Callable[..., tuple[np.ndarray, np.ndarray]],
+    width: Callable[[int], float] = lambda n: 1.96,
+    sums: bool = False,
+    plain_se: bool = False,
+) -> tuple[float, float]:
+    """Return (mean error, coverage) of weighting, right or with one of the usual mistakes."""
+    errors, covered = [], []
+    for y, t, e in weeks:
+        w1, w0 = weight(t, e)
+        n = len(y)
+        m1, m0 = np.average(y, weights=w1), np.average(y, weights=w0)
+        estimate = np.mean(w1 * y) - np.mean(w0 * y) if sums else m1 - m0
+        d = w1 / w1.mean() * (y - m1) - w0 / w0.mean() * (y - m0)
+        if sums:
+            d = w1 * y - w0 * y - estimate
+        if plain_se:
+            d = t / t.mean() * (y - y[t == 1].mean()) - (1 - t) / (1 - t).mean() * (y - y[t == 0].mean())
+        errors.append(estimate - truth)
+        covered.append(abs(errors[-1]) <= width(n) * np.sqrt(np.sum(d**2)) / n)
+    return float(np.mean(errors)), float(np.mean(covered))
+
+
+def _inverse(t: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return t / e, (1 - t) / (1 - e)
+
+
+@exercise(
+    "concepts/01.3",
+    task="Estimate the ATE of each week by weighting; return the mean error and the share of intervals that contain "
+    "the truth.",
+)
+def check_weeks_on_trial(answer: Answer) -> None:
+    """Accept the mean error and the coverage of the weighted estimate with known propensities."""
+    weeks, truth = _weeks()
+    bias, coverage = _trial(weeks, truth, _inverse)
+    got = call(answer, [tuple(a.copy() for a in week) for week in weeks], truth)
+    around_zero = _trial(weeks, 0.0, _inverse)[1]
+    swapped = _trial(weeks, truth, lambda t, e: (t / (1 - e), (1 - t) / e))
+    expect_close(
+        got,
+        [bias, coverage],
+        hint="Weights t / e and (1 - t) / (1 - e), weighted means, the d_i of the text, se = sqrt(sum of their "
+        "squares) / n; then the mean of the errors, and how often the error is at most 1.96 se.",
+        wrong={
+            "That is the naive difference: weigh each row by one over the chance of what happened to it.": _trial(
+                weeks, truth, lambda t, e: (t, 1 - t)
+            ),
+            "The weights are upside down: a display that was unlikely stands for many.": swapped,
+            "Those weights give the ATT; the task asks for the ATE, over all pairs.": _trial(
+                weeks, truth, lambda t, e: (t, (1 - t) * e / (1 - e))
+            ),
+            "Divide each weighted sum by the sum of its weights, not by the number of rows.": _trial(
+                weeks, truth, _inverse, sums=True
+            ),
+            "The error is right, the interval far too wide: the sum of squares is divided by n squared.": _trial(
+                weeks, truth, _inverse, width=lambda n: 1.96 * np.sqrt(n)
+            ),
+            "The interval is one standard error to each side; a 95% interval takes 1.96 of them.": _trial(
+                weeks, truth, _inverse, width=lambda n: 1.0
+            ),
+            "The estimate is weighted, but its standard error is that of the naive difference.": _trial(
+                weeks, truth, _inverse, plain_se=True
+            ),
+            "The second number counts the misses; the task asks for the share that contains the truth.": [
+                bias,
+                1 - coverage,
+            ],
+            "The second number asks whether intervals contain zero; ask whether they contain the truth.": [
+                bias,
+                around_zero,
+            ],
+            "The first number is the mean estimate; take the truth off.": [bias + truth, coverage],
+            "The first number has its sign turned: the error is the estimate minus the truth.": [-bias, coverage],
+            "The numbers are in the other order: first the mean error, then the coverage.": [coverage, bias],
+        },
+    )
 
 
 @exercise("concepts/01.4", task="Mend the report, so that it counts the sales that the displays made.")

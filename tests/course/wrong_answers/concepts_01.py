@@ -54,9 +54,29 @@ def _by_other_pairs(y, t, cell):
     return np.average(within, weights=[(1 - t)[cell == c].sum() for c in cells])
 
 
-def _ratio(part):
-    rate = part.groupby("position")["clicked"].mean()
-    return (rate / rate.loc[1]).to_numpy()
+def _inverse(t, e):
+    return t / e, (1 - t) / (1 - e)
+
+
+def _on_trial(weights, z=1.96, sums=False, plain=False):
+    def answer(weeks, truth):
+        errors, covered = [], []
+        for y, t, e in weeks:
+            w1, w0 = weights(t, e)
+            v1, v0 = (t, 1 - t) if plain else (w1, w0)
+            d = v1 / v1.mean() * (y - np.average(y, weights=v1)) - v0 / v0.mean() * (y - np.average(y, weights=v0))
+            estimate = np.average(y, weights=w1) - np.average(y, weights=w0)
+            if sums:
+                estimate = (w1 * y - w0 * y).mean()
+                d = w1 * y - w0 * y - estimate
+            errors.append(estimate - truth)
+            covered.append(abs(estimate - truth) <= z * np.sqrt((d**2).sum()) / len(y))
+        return np.mean(errors), np.mean(covered)
+
+    return answer
+
+
+_right = _on_trial(_inverse)
 
 
 WRONG = {
@@ -68,11 +88,6 @@ WRONG = {
         lambda y0, y1, shown: ((y1 - y0).mean(), (y1 - y0)[shown].mean(), (y1 - y0)[1 - shown].mean()),
     ],
     "concepts/01.2": [
-        _ratio,
-        lambda slots: _ratio(slots[slots["randomised"] == 0]),
-        lambda slots: slots[slots["randomised"] == 1].groupby("position")["clicked"].mean().to_numpy(),
-    ],
-    "concepts/01.3": [
         _by_all_pairs,
         lambda y, t, cell: y[t == 1].mean() - y[t == 0].mean(),
         lambda y, t, cell: np.mean(_within(y, t, cell)[1]),
@@ -80,6 +95,19 @@ WRONG = {
         _by_other_pairs,
         _refuses_every_lonely_cell,
         _looks_for_the_shown_only,
+    ],
+    "concepts/01.3": [
+        _on_trial(lambda t, e: (t, 1 - t)),
+        _on_trial(lambda t, e: (t / (1 - e), (1 - t) / e)),
+        _on_trial(lambda t, e: (t, (1 - t) * e / (1 - e))),
+        _on_trial(_inverse, z=1.0),
+        _on_trial(_inverse, z=1.96 * np.sqrt(150)),
+        _on_trial(_inverse, sums=True),
+        _on_trial(_inverse, plain=True),
+        lambda weeks, truth: (_right(weeks, truth)[0], 1 - _right(weeks, truth)[1]),
+        lambda weeks, truth: (_right(weeks, 0)[0] - truth, _right(weeks, 0)[1]),
+        lambda weeks, truth: (_right(weeks, truth)[0] + truth, _right(weeks, truth)[1]),
+        lambda weeks, truth: (_right(weeks, truth)[0], 100 * _right(weeks, truth)[1]),
     ],
     "concepts/01.4": [
         lambda y, t, e: t.sum() * (np.average(y, weights=t / e) - np.average(y, weights=(1 - t) / (1 - e))),
