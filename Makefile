@@ -106,7 +106,14 @@ build/executed/$(PROFILE)/%.ipynb:
 
 run-chapters: $(CHAPTERS) $(LATE_PAGES)
 
-build/labs/.stamp: $(CHAPTERS) $(LATE_PAGES) book/references.bib causalrec_lib/course/labs.py
+# Address and commit that the labs name; it changes only when they change.
+build/labs/.address: FORCE
+	@$(PY) -m causalrec_lib.course.labs_setup --out $@
+
+# The wheel lies beside the labs, so all that is in it counts, as do the texts that the labs quote.
+LABS_FROM := $(LIBRARY) $(wildcard causalrec_lib/course/templates/*) pyproject.toml setup.py data/sources.toml \
+	$(wildcard data/cards/*.md) book/references.bib book/glossary.md
+build/labs/.stamp: $(CHAPTERS) $(LATE_PAGES) $(LABS_FROM) build/labs/.address
 	@$(PY) -m causalrec_lib.course.labs --profile $(PROFILE)
 	@touch $@
 run-labs: build/labs/.stamp

@@ -6,24 +6,28 @@ import html
 import importlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
+from causalrec_lib.course.answers import Answer, Unanswered, Wrong, call, expect_refusal
+from causalrec_lib.course.compare import expect_close, expect_on_draws
 
-Answer = Callable[..., Any]
+__all__ = [
+    "Answer",
+    "CheckFailed",
+    "Result",
+    "Unanswered",
+    "Wrong",
+    "call",
+    "check",
+    "exercise",
+    "expect_close",
+    "expect_on_draws",
+    "expect_refusal",
+    "load",
+]
 _ID = re.compile(r"(?P<part>[a-z]+)/(?P<chapter>\d\d)\.(?P<number>\d+)")
 _CHECKS: dict[str, tuple[str, Callable[[Answer], None]]] = {}
-
-
-class Wrong(AssertionError):
-    """An answer that a check refuses; the message is the hint."""
-
-
-class Unanswered(Wrong):
-    """The exercise has not been answered yet; the message says what to do."""
 
 
 class CheckFailed(AssertionError):
@@ -98,90 +102,6 @@ def exercise(exercise_id: str, task: str) -> Callable[[Callable[[Answer], None]]
         return function
 
     return register
-
-
-def call(answer: Answer, *args: Any, **kwargs: Any) -> Any:
-    """Call an answer; turn a stub into `Unanswered` and a crash into `Wrong`.
-
-    Parameters
-    ----------
-    answer : callable
-        The reader's function.
-    *args, **kwargs
-        Its arguments.
-
-    Returns
-    -------
-    object
-        What it returns.
-
-    Raises
-    ------
-    Unanswered
-        If it raises NotImplementedError or returns None or Ellipsis.
-    Wrong
-        If it raises anything else.
-    """
-    try:
-        got = answer(*args, **kwargs)
-    except NotImplementedError as err:
-        raise Unanswered(str(err)) from err
-    except Exception as err:  # the reader's code may raise anything; the hint names it
-        raise Wrong(f"Your function raised {type(err).__name__}: {err}") from err
-    if got is None or got is Ellipsis:
-        raise Unanswered("Your function returns nothing yet; end it with a return statement.")
-    return got
-
-
-def expect_close(
-    got: Any,
-    want: ArrayLike,
-    *,
-    hint: str,
-    rtol: float = 1e-6,
-    atol: float = 0.0,
-    wrong: Mapping[str, ArrayLike] | None = None,
-) -> None:
-    """Accept numbers close to `want`; explain a known wrong answer, else give the general hint.
-
-    Parameters
-    ----------
-    got : object
-        The answer.
-    want : array_like
-        What it should be.
-    hint : str
-        What to think about if it is anything else.
-    rtol, atol : float
-        Relative and absolute tolerance.
-    wrong : mapping of str to array_like, optional
-        Explanations of plausible mistakes, and the numbers that they give.
-
-    Raises
-    ------
-    Wrong
-        With a hint.
-    """
-    wanted = np.asarray(want, dtype=float)
-    try:
-        if np.asarray(got).dtype.kind in "USc":  # text such as "2" would pass as a number
-            raise TypeError
-        given = np.asarray(got, dtype=float)
-    except (TypeError, ValueError) as err:
-        raise Wrong(f"Return {_shape(wanted)}, not {type(got).__name__}. {hint}") from err
-    if given.shape != wanted.shape:
-        raise Wrong(f"Return {_shape(wanted)}, not an array of shape {given.shape}. {hint}")
-    if np.allclose(given, wanted, rtol=rtol, atol=atol):
-        return
-    for explanation, value in (wrong or {}).items():
-        mistake = np.asarray(value, dtype=float)
-        if mistake.shape == given.shape and np.allclose(given, mistake, rtol=max(rtol, 1e-6), atol=atol):
-            raise Wrong(explanation)
-    raise Wrong(hint)
-
-
-def _shape(a: np.ndarray) -> str:
-    return "one number" if a.ndim == 0 else f"an array of shape {a.shape}"
 
 
 def load(exercise_id: str) -> tuple[str, Callable[[Answer], None]]:

@@ -229,13 +229,19 @@ def _ledger(profile: Profile = "ci") -> None:
 def _labs(
     chapter: Annotated[str | None, typer.Argument(help="none: all chapters")] = None, profile: Profile = "ci"
 ) -> None:
-    """Build the student and solution notebooks."""
+    """Build the student and solution notebooks; with all chapters, the library's wheel beside them."""
     from causalrec_lib.course import chapters
     from causalrec_lib.course.labs import build_labs
+    from causalrec_lib.course.labs_setup import write_wheel
+    from causalrec_lib.course.records import build_dir, repo_root
 
     only = _or_exit(chapters.get, chapter).id if chapter else None
-    for path in _or_exit(build_labs, profile, None, None, only):
-        out.print(str(path), highlight=False)
+    written = _or_exit(build_labs, profile, None, None, only)
+    root = repo_root()
+    if root is not None and not only:
+        written.append(_or_exit(write_wheel, root, build_dir() / "labs"))
+    for path in written:
+        out.print(str(path), highlight=False, soft_wrap=True)
 
 
 @app.command("new-chapter")

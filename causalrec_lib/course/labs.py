@@ -12,9 +12,10 @@ from typing import Any
 
 from causalrec_lib.course import chapters, notebook
 from causalrec_lib.course.chapters import Chapter
-from causalrec_lib.course.labs_colab import Repository, extras, missing_address_line, repository, setup_cell
+from causalrec_lib.course.labs_colab import Repository, extras, repository
 from causalrec_lib.course.labs_markdown import Context, flatten, page_title
 from causalrec_lib.course.labs_references import Bibliography
+from causalrec_lib.course.labs_setup import cautions, setup_cell, write_wheel
 from causalrec_lib.course.notebook import Cell, Notebook
 from causalrec_lib.course.records import Resolver, build_dir, repo_root
 
@@ -205,16 +206,19 @@ def build_labs(
             part = path.with_suffix(".part")
             part.write_text(dumps(lab(chapter, role, context, repo)), encoding="utf-8")
             written.append(part.replace(path))
-    if repo is None:
-        print(missing_address_line())
+    for sentence in cautions(root, repo):
+        print(sentence)
     return written
 
 
 def main() -> None:
-    """Build the labs from the command line."""
+    """Build the labs and the library's wheel from the command line."""
     parser = argparse.ArgumentParser(description=(build_labs.__doc__ or "").splitlines()[0])
     parser.add_argument("--profile", default="ci", choices=("ci", "full"))
-    print(f"{len(build_labs(parser.parse_args().profile))} lab notebooks written")
+    folder = build_dir() / "labs"
+    written = build_labs(parser.parse_args().profile)
+    wheel = write_wheel(repo_root() or Path.cwd(), folder)
+    print(f"{len(written)} lab notebooks and {wheel.name} written to {folder}")
 
 
 if __name__ == "__main__":

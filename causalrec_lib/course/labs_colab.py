@@ -1,21 +1,19 @@
-"""The set-up cell of a lab: in Colab it installs the pinned library and fetches the data, elsewhere nothing."""
+"""Where Colab can have the library, and which optional parts of it a lab needs."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
-import json
 import os
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 _SCP = re.compile(r"^(?:[\w.-]+@)([\w.-]+):(?!//)(.+)$")
-_SETTING = "CAUSALREC_REPO_URL, or repository under [tool.causalrec] in pyproject.toml, or a git remote named origin"
 _PLUMBING = ("causalrec_lib.course", "causalrec_lib.data")
 EXTRAS = {"causal": ("dowhy", "econml")}
 
@@ -85,12 +83,26 @@ def repository(root: Path) -> Repository | None:
     tool = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("tool", {}) if pyproject.is_file() else {}
     settings = tool.get("causalrec", {})
     address = os.environ.get("CAUSALREC_REPO_URL") or settings.get("repository")
-    url = public_url(address or _git(root, "remote", "get-url", "origin"))
-    ref = os.environ.get("CAUSALREC_REPO_REF") or settings.get("ref") or _git(root, "rev-parse", "HEAD")
+    url = public_url(address or git(root, "remote", "get-url", "origin"))
+    ref = os.environ.get("CAUSALREC_REPO_REF") or settings.get("ref") or git(root, "rev-parse", "HEAD")
     return Repository(url, ref) if url and ref else None
 
 
-def _git(root: Path, *arguments: str) -> str:
+def git(root: Path, *arguments: str) -> str:
+    """Return what a git command prints.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The course's folder.
+    *arguments : str
+        Command and options.
+
+    Returns
+    -------
+    str
+        Without blanks around it; empty if it fails or there is no git.
+    """
     try:
         done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
     except FileNotFoundError:  # no git here: no remote to read
@@ -142,47 +154,3 @@ def _library_file(name: str) -> Path | None:
         return None
     base = Path(spec.submodule_search_locations[0]).joinpath(*name.split(".")[1:])
     return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
-
-
-def setup_cell(repo: Repository | None, needed: Sequence[str], data: Sequence[str]) -> str:
-    """Return the code of the set-up cell.
-
-    Parameters
-    ----------
-    repo : Repository or None
-        Where to install from.
-    needed : sequence of str
-        Extras of the library.
-    data : sequence of str
-        Data sets to fetch.
-
-    Returns
-    -------
-    str
-        Code that acts only inside of Google Colab.
-    """
-    head = '# @title Set-up (acts only in Google Colab)\nimport sys\n\nif "google.colab" in sys.modules:\n'
-    if repo is None:
-        message = f"This lab was built without the course's address. Set {_SETTING}; then run: causalrec labs"
-        return f"{head}    raise RuntimeError({json.dumps(message)})"
-    wanted = f"[{','.join(needed)}]" if needed else ""
-    lines = [f'    %pip install --quiet "causalrec-lib{wanted} @ git+{repo.url}@{repo.ref}"']
-    if data:
-        lines += [
-            "    from causalrec_lib import data",
-            "",
-            f"    for name in {json.dumps(list(data))}:",
-            "        data.fetch(name)",
-        ]
-    return head + "\n".join(lines)
-
-
-def missing_address_line() -> str:
-    """Return what to tell a builder who has set no address.
-
-    Returns
-    -------
-    str
-        One sentence.
-    """
-    return f"The labs will not install themselves in Colab: no address is known. Set {_SETTING}."

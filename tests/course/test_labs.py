@@ -1,19 +1,26 @@
 """Labs: they run, their open checks say what to do, and no MyST shows."""
 
 import ast
+import importlib.metadata
+import importlib.util
 import json
 import re
+import subprocess
+import sys
+import types
 from dataclasses import replace
+from pathlib import Path
 
 import nbformat
 import pytest
 
-from causalrec_lib.course import labs, notebook
+from causalrec_lib.course import labs, labs_setup, notebook
 from causalrec_lib.course.chapters import Chapter
 from causalrec_lib.course.check import load
-from causalrec_lib.course.labs_colab import Repository, extras, public_url, repository, setup_cell
+from causalrec_lib.course.labs_colab import Repository, extras, public_url, repository
 from causalrec_lib.course.labs_markdown import Context, flatten, leftovers, page_title
 from causalrec_lib.course.labs_references import Bibliography
+from causalrec_lib.course.labs_setup import cautions, setup_cell, version
 from causalrec_lib.course.records import Resolver, record_path
 
 from . import form
@@ -124,11 +131,10 @@ def test_a_lab_is_a_valid_notebook_and_the_same_bytes_each_time(chapter):
 def test_a_lab_starts_with_its_set_up_and_fetches_what_the_chapter_declares(chapter):
     student, _ = both(chapter)
     setup, *_, references = student["cells"]
-    assert 'if "google.colab" in sys.modules:' in setup["source"]
-    assert '"causalrec-lib' in setup["source"]
-    for name in chapter.data():
-        assert f'"{name}"' in setup["source"]
-    assert ("data.fetch(name)" in setup["source"]) == bool(chapter.data())
+    call = ast.parse(setup["source"]).body[-1].value
+    source, wanted, data = (ast.literal_eval(a) for a in call.args)
+    assert source == f"causalrec-lib{wanted} @ git+{REPO.url}@{REPO.ref}"
+    assert data == chapter.data()
     assert references["source"].startswith("## References\n")
     assert 'PROFILE = "ci"' in next(c["source"] for c in student["cells"] if "parameters" in notebook.tags(c))
     quizzes = [c for c in student["cells"] if "quiz" in notebook.tags(c)]
@@ -362,47 +368,161 @@ def test_the_address_comes_from_the_environment_then_the_settings(tmp_path, monk
     assert repository(tmp_path) == Repository("https://example.org/c/d", "v3")
 
 
-def run_setup(code, monkeypatch, *, colab):
-    """Run a set-up cell with magics as IPython would, and return what it installed and fetched."""
-    import sys
-    import types
+class Pip:
+    """Stands in for pip: notes what it is asked for, and answers as told."""
 
-    from IPython.core.inputtransformer2 import TransformerManager
+    def __init__(self, *codes):
+        self.asked, self.codes = [], [*codes]
 
+    def __call__(self, command, **_):
+        assert command[1:5] == ["-m", "pip", "install", "--quiet"]
+        self.asked.append(command[5:])
+        code = self.codes.pop(0) if self.codes else 0
+        return types.SimpleNamespace(returncode=code, stderr="no route to host")
+
+
+def run_setup(code, monkeypatch, *, colab, pip=None, here=True):
+    """Run a set-up cell; return what it installed, and in which data it asked for."""
     from causalrec_lib import data
 
-    done = []
-    shell = types.SimpleNamespace(run_line_magic=lambda name, line: done.append((name, line)))
+    pip, fetched = pip or Pip(), []
+    find = importlib.util.find_spec
     monkeypatch.delitem(sys.modules, "google.colab", raising=False)
     if colab:
         monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
-    monkeypatch.setattr(data, "fetch", lambda name: done.append(("fetch", name)))
-    python = TransformerManager().transform_cell(code)
-    ast.parse(python)
-    exec(compile(python, "setup", "exec"), {"get_ipython": lambda: shell})  # noqa: S102
-    return done
+    monkeypatch.setattr(subprocess, "run", pip)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "causalrec_lib" and not here else find(n))
+    monkeypatch.setattr(data, "present", lambda name: False)
+    monkeypatch.setattr(data, "fetch", fetched.append)
+    exec(compile(code, "setup", "exec"), {})  # noqa: S102
+    return pip.asked, fetched
 
 
-def test_the_set_up_acts_in_colab_only(monkeypatch):
+ADDRESS = "causalrec-lib[causal] @ git+https://example.org/ann/course@v1"
+
+
+def test_the_set_up_acts_in_colab_only_and_names_each_download(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
     cell = setup_cell(REPO, ["causal"], ["nhefs", "nsw"])
-    assert run_setup(cell, monkeypatch, colab=False) == []
-    assert run_setup(cell, monkeypatch, colab=True) == [
-        ("pip", 'install --quiet "causalrec-lib[causal] @ git+https://example.org/ann/course@v1"'),
-        ("fetch", "nhefs"),
-        ("fetch", "nsw"),
-    ]
+    assert run_setup(cell, monkeypatch, colab=False) == ([], [])
+    assert capsys.readouterr().out == ""
+    asked, fetched = run_setup(cell, monkeypatch, colab=True)
+    assert [a[0] for a in asked] == ["--constraint"] and asked[0][2] == ADDRESS
+    assert fetched == ["nhefs", "nsw"]
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"Installing {ADDRESS} ..."
+    assert re.match(r"Fetching nhefs \(\d+\.\d MB\): \S", said[1])
 
 
-def test_a_chapter_without_data_fetches_nothing(monkeypatch):
-    done = run_setup(setup_cell(REPO, [], []), monkeypatch, colab=True)
-    assert done == [("pip", 'install --quiet "causalrec-lib @ git+https://example.org/ann/course@v1"')]
+def test_a_wheel_in_the_folder_goes_before_the_address(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    wheel = tmp_path / "causalrec_lib-0.1.0+gabc-py3-none-any.whl"
+    wheel.write_bytes(b"1")
+    (tmp_path / "causalrec_lib-0.1.0+gabc-py3-none-any (1).whl").write_bytes(b"a second upload: pip refuses its name")
+    for repo in (REPO, None):
+        asked, _ = run_setup(setup_cell(repo, ["causal"], []), monkeypatch, colab=True, here=False)
+        assert asked[0][-1] == f"{wheel.name}[causal]"
+    assert "any.whl[causal] (0.0 MB)" in capsys.readouterr().out
 
 
-def test_without_an_address_the_set_up_says_what_to_set(monkeypatch):
+def test_without_wheel_and_address_a_student_is_told_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     cell = setup_cell(None, [], [])
-    assert run_setup(cell, monkeypatch, colab=False) == []
-    with pytest.raises(RuntimeError, match=r"CAUSALREC_REPO_URL.*causalrec labs"):
-        run_setup(cell, monkeypatch, colab=True)
+    assert run_setup(cell, monkeypatch, colab=True) == ([], []), "installed already"
+    with pytest.raises(RuntimeError, match=r"Ask your teacher for the wheel; upload it with the folder icon.*again"):
+        run_setup(cell, monkeypatch, colab=True, here=False)
+
+
+def test_outside_of_colab_a_missing_library_is_named(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RuntimeError, match=r"not installed here.*pip install causalrec-lib @ git\+https://example"):
+        run_setup(setup_cell(REPO, [], []), monkeypatch, colab=False, here=False)
+    with pytest.raises(RuntimeError, match=r"pip install FILE, where FILE is causalrec_lib-\.\.\.\.whl"):
+        run_setup(setup_cell(None, [], []), monkeypatch, colab=False, here=False)
+
+
+def test_a_failed_install_stops_with_what_pip_said(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    pip = Pip(1, 1)
+    with pytest.raises(RuntimeError, match=r"could not be installed.*network(.|\n)*no route to host"):
+        run_setup(setup_cell(REPO, [], []), monkeypatch, colab=True, pip=pip)
+    assert [len(a) for a in pip.asked] == [3, 1], "first beside the versions that are there, then with others"
+
+
+def test_versions_that_pip_changes_are_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    now = {"numpy": "2.1.3", "pandas": "2.2.3", "scikit-learn": "1.6.1"}
+    monkeypatch.setattr(
+        importlib.metadata,
+        "distribution",
+        lambda name: types.SimpleNamespace(metadata={"Name": name}, version=now[name]),
+    )
+
+    def pip(command, **_):
+        if "--constraint" in command:
+            assert Path(command[command.index("--constraint") + 1]).read_text().split() == [
+                f"{n}=={v}" for n, v in now.items()
+            ]
+            return types.SimpleNamespace(returncode=1, stderr="")
+        now["pandas"] = "3.1.1"
+        return types.SimpleNamespace(returncode=0, stderr="")
+
+    pip.asked = []
+    run_setup(setup_cell(REPO, [], []), monkeypatch, colab=True, pip=pip)
+    assert "pip changed pandas 2.2.3 to 3.1.1: choose Runtime > Restart session" in capsys.readouterr().out
+
+
+def checkout(folder):
+    """A small git checkout with a commit, and a function that runs git in it."""
+
+    def git(*arguments):
+        who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)
+
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.2.0"\n')
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "one")
+    return git
+
+
+def test_a_teacher_is_warned_of_changes_and_of_a_commit_that_nobody_can_fetch(tmp_path):
+    git = checkout(tmp_path / "course")
+    root = tmp_path / "course"
+    head = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    repo = Repository("https://example.org/a/b", head.stdout.strip())
+    assert [s.split()[-1] for s in cautions(root, repo)] == ["library."]
+    assert version(root) == f"1.2.0+g{repo.ref[:7]}"
+    git("init", "--quiet", "--bare", str(tmp_path / "remote"))
+    git("remote", "add", "origin", str(tmp_path / "remote"))
+    git("push", "--quiet", "origin", "HEAD")
+    assert cautions(root, repo) == []
+    assert cautions(root, Repository(repo.url, "v1")) == [], "a chosen tag is the teacher's word"
+    assert "uploads the wheel" in cautions(root, None)[0]
+    (root / "notebooks" / "new.py").write_text("1")
+    assert "not committed" in cautions(root, repo)[0]
+    assert version(root).endswith(".dirty")
+
+
+def test_the_address_file_changes_only_with_address_and_commit(tmp_path, monkeypatch):
+    git = checkout(tmp_path / "course")
+    monkeypatch.chdir(tmp_path / "course")
+    monkeypatch.delenv("CAUSALREC_REPO_REF", raising=False)
+    monkeypatch.setenv("CAUSALREC_REPO_URL", "https://example.org/a/b")
+    out = tmp_path / "build" / ".address"
+    monkeypatch.setattr(sys, "argv", ["labs_setup", "--out", str(out)])
+
+    def changes():
+        before = out.stat().st_mtime_ns if out.is_file() else 0
+        labs_setup.main()
+        return out.stat().st_mtime_ns != before
+
+    assert changes() and not changes()
+    monkeypatch.setenv("CAUSALREC_REPO_URL", "https://example.org/c/d")
+    assert changes() and not changes()
+    git("commit", "--quiet", "--allow-empty", "--message", "two")
+    assert changes() and not changes()
 
 
 def test_extras_are_asked_for_only_where_they_are_needed():

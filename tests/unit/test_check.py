@@ -16,6 +16,8 @@ from causalrec_lib.course.check import (
     check,
     exercise,
     expect_close,
+    expect_on_draws,
+    expect_refusal,
     load,
 )
 
@@ -136,13 +138,13 @@ def test_an_array_may_come_in_any_container(got):
 
 @pytest.mark.parametrize("got", [[2.0], np.ones((1, 1)), [1.0, 2.0], []])
 def test_a_wrong_shape_is_explained(got):
-    with pytest.raises(Wrong, match=r"Return one number, not an array of shape"):
+    with pytest.raises(Wrong, match=r"Return one number; you returned (an array|two|no|a table)"):
         expect_close(got, 2.0, hint=HINT)
 
 
 @pytest.mark.parametrize("got", ["two", {"a": 1}, object(), [[1], [1, 2]], "2", ["2"], 2 + 1j, np.array(2 + 1j)])
 def test_what_is_no_number_is_explained(got):
-    with pytest.raises(Wrong, match=r"Return one number, not \w+. Think"):
+    with pytest.raises(Wrong, match=r"Return one number; you returned (text|an? [\w ]+)\. Think"):
         expect_close(got, 2.0, hint=HINT)
 
 
@@ -176,3 +178,169 @@ def test_a_result_shows_itself_as_text_and_as_escaped_html(verdict, word):
     assert f"cr-{verdict}" in page
     assert "use &lt;b&gt; &amp; think" in page
     assert 'role="status"' in page
+
+
+# --- calls: copies, crashes, refusals ------------------------------------------------------------------------------
+
+
+def _sorts(y, t):
+    y.sort()
+    return y[0]
+
+
+def _adds_a_column(y, t):
+    t["new"] = 1
+    return 1.0
+
+
+def _clips(y, t):
+    np.clip(y, 0, 1, out=y)
+    return 1.0
+
+
+@pytest.mark.parametrize(("answer", "name"), [(_sorts, "`y`"), (_adds_a_column, "`t`"), (_clips, "`y`")])
+def test_an_answer_that_changes_its_input_is_told_so_and_spoils_nothing(answer, name):
+    y, t = np.array([3.0, np.nan, 1.0]), pd.DataFrame({"a": [1, 2]})
+    with pytest.raises(Wrong, match=f"changes {name}, its input"):
+        call(answer, y, t)
+    assert y.tolist()[::2] == [3.0, 1.0] and list(t) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        np.array([1.0, np.nan]),
+        np.array(["a", None], dtype=object),
+        pd.DataFrame({"a": [1, None]}),
+        pd.Series([1, 2], name="s"),
+        pd.date_range("2025-03-03", periods=3),
+        {"a": [np.ones(2), (1, "x")]},
+        np.random.default_rng(1),
+        len,
+        None,
+    ],
+)
+def test_an_answer_that_only_reads_is_not_accused(given):
+    assert call(lambda x: 1.0 if not isinstance(x, np.random.Generator) else x.random(), given) is not None
+
+
+def test_a_named_argument_is_watched_too():
+    with pytest.raises(Wrong, match="changes `y`"):
+        call(lambda y: y.sort() or 1, y=[2, 1])
+
+
+def test_an_array_without_dimensions_is_a_number():
+    assert isinstance(call(lambda: np.array(2.0)), float)
+
+
+def _crashes(price):
+    ratio = 1
+    return ratio / price
+
+
+def test_a_crash_names_the_line_of_the_answer():
+    number = _crashes.__code__.co_firstlineno + 2
+    with pytest.raises(
+        Wrong, match=rf"ZeroDivisionError: division by zero, in line {number}: `return ratio / price`"
+    ):
+        call(_crashes, 0)
+    with pytest.raises(Wrong, match=r"LinAlgError: .*in line \d+: `return np.linalg.inv"):
+        call(_inverts, np.ones(3))
+
+
+def _inverts(a):
+    return np.linalg.inv(a) if a.size else np.array([]).max()
+
+
+def _refuses(words):
+    def answer(x):
+        raise ValueError(words)
+
+    return answer
+
+
+def _stops(x):
+    sys.exit("stop")
+
+
+def test_a_refusal_is_a_value_error_of_the_answers_own():
+    assert expect_refusal(_refuses("too few shown"), 1, hint=HINT, match="FEW") == "too few shown"
+    with pytest.raises(Wrong, match=HINT):
+        expect_refusal(lambda x: x, 1, hint=HINT)
+    with pytest.raises(Wrong, match=r"'no' *\. Name the group"):
+        expect_refusal(_refuses("no"), 1, hint=HINT, match="few", unclear="Name the group.")
+    with pytest.raises(Wrong, match=r"KeyError: 'a'.*raise ValueError"):
+        expect_refusal(lambda x: {}["a"], 1, hint=HINT)
+    with pytest.raises(Unanswered, match="Exercise 1"):
+        expect_refusal(lambda x: _stub("Exercise 1"), 1, hint=HINT)
+    with pytest.raises(Wrong, match="SystemExit"):
+        expect_refusal(_stops, 1, hint=HINT)
+
+
+def _stub(words):
+    raise NotImplementedError(words)
+
+
+@pytest.mark.parametrize(
+    "accident",
+    [lambda x: int("x"), lambda x: np.array([]).max(), lambda x: np.ones(2) @ np.ones(3), lambda x: (1,).index(2)],
+)
+def test_an_accidental_value_error_is_no_refusal(accident):
+    with pytest.raises(Wrong, match=r"ValueError.*of your own"):
+        expect_refusal(accident, 1, hint=HINT)
+    with pytest.raises(Wrong) as caught:
+        call(accident, 1)
+    assert caught.value.__cause__ is None, "a check that looks for a refusal would take this for one"
+    with pytest.raises(Wrong) as caught:
+        call(_refuses("no"), 1)
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+# --- what is different, in words ----------------------------------------------------------------------------------
+
+SAID = [
+    (1.0, [1, 2, 3], r"Return three numbers, for example `return a, b, c`; you returned one number\. Think"),
+    ([1, 2], [1, 2, 3], r"three numbers.*you returned two numbers"),
+    (np.ones((2, 2)), 1.0, r"Return one number; you returned a table of 2 rows and 2 columns"),
+    (1.0, np.ones(10), r"Return an array of 10 numbers; you returned one number"),
+    (np.nan, 1.0, r"is NaN.*empty selection.*Think"),
+    ([1, np.nan], [1.0, 2.0], r"contains NaN"),
+    (np.inf, 1.0, r"is infinite: something is divided by zero"),
+    (0.467, 0.46712, r"^Right up to rounding: don't round"),
+    ([12.35, 0.47], [12.3456, 0.46712], r"^Right up to rounding"),
+    (0.5, 0.46712, f"^{HINT}$"),
+    (0.0, 0.0004, f"^{HINT}$"),
+    (1.0, np.nan, f"^{HINT}$"),
+    ([1.0, 5.0], [np.nan, 5.0], f"^{HINT}$"),
+]
+
+
+@pytest.mark.parametrize(("got", "want", "words"), SAID)
+def test_what_is_different_is_said_in_a_students_words(got, want, words):
+    with pytest.raises(Wrong, match=words):
+        expect_close(got, want, hint=HINT)
+
+
+def test_nan_may_be_asked_for():
+    expect_close([np.nan, 2.0], [np.nan, 2.0], hint=HINT)
+    with pytest.raises(Wrong, match="Two holes"):
+        expect_close([np.nan, 3.0], [np.nan, 2.0], hint=HINT, wrong={"Two holes.": [np.nan, 3.0]})
+
+
+# --- several data sets --------------------------------------------------------------------------------------------
+
+
+def _make(rng):
+    y = rng.normal(size=5)
+    return (y,), y.mean(), {"That is the median.": np.median(y)}
+
+
+def test_a_constant_is_right_on_one_data_set_only():
+    expect_on_draws(lambda y: y.mean(), _make, hint=HINT)
+    first = _make(np.random.default_rng([2026, 0]))[1]
+    with pytest.raises(Wrong, match=rf"Right on one data set and wrong on another.*{HINT}"):
+        expect_on_draws(lambda y: first, _make, hint=HINT)
+    with pytest.raises(Wrong, match=r"^That is the median\.$"):
+        expect_on_draws(np.median, _make, hint=HINT)
+    with pytest.raises(Unanswered):
+        expect_on_draws(lambda y: None, _make, hint=HINT)

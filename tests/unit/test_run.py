@@ -193,6 +193,14 @@ def test_a_claim_that_does_not_hold_stops_the_run(run):
         run.claim("one is more than two", 1 > 2)
 
 
+def test_in_a_lab_a_claim_that_does_not_hold_is_a_note(run, monkeypatch, capsys):
+    monkeypatch.delenv("CAUSALREC_STRICT")
+    run.claim("two is more than one", 2 > 1)
+    assert capsys.readouterr().out == ""
+    run.claim("one is more than two", 1 > 2)
+    assert "(seed 7) it does not hold that one is more than two" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("holds", [None, 1, 0.0, "yes", np.array([True, False])])
 def test_a_claim_is_true_or_false(run, holds):
     with pytest.raises(ValueError, match="holds must be True or False"):
