@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from causalrec_lib.estimate import Estimate, OnRefusal, Rules
 
 HARDLY_LOST = 0.8  # a group that keeps this share of its rows was not made small by weighting
-CHANCE = 3.0  # standard errors: what chance alone leaves, in imbalance of near-equal weights and in calibration
+CHANCE = 3.0  # standard errors that chance alone may leave in the imbalance of near-equal weights
 
 
 class EstimateRefused(ValueError):
@@ -151,36 +151,36 @@ def of_balance(
     ], []
 
 
-def of_propensities(what: str, t: FloatArray, e: FloatArray) -> list[EstimateRefused]:
+def of_propensities(what: str, t: FloatArray, e: FloatArray, rules: Rules) -> list[EstimateRefused]:
     """Return an objection if T / e or (1 - T) / (1 - e) doesn't average one, or T - e goes with the log-odds of e.
 
-    Each by a z-test. Rows with e of zero or one say nothing here and are left out.
+    Each by a z-test with the variance that the coin e has. Rows with e of zero or one say nothing and are left out.
     """
     inside = (e > 0) & (e < 1)
     t, e = t[inside], e[inside]
-    if len(t) < 2:
+    if not len(t):
         return []
     odds = np.log(e / (1 - e))
-    tests = {
-        f"T/e averages {np.mean(t / e):.3f} instead of 1": t / e - 1,
-        f"(1-T)/(1-e) averages {np.mean((1 - t) / (1 - e)):.3f} instead of 1": (1 - t) / (1 - e) - 1,
-        "high e are too high and low e too low, or the reverse": (t - e) * (odds - odds.mean()),
+    shares = {
+        f"T/e averages {np.mean(t / e):.3f} instead of 1": 1 / e,
+        f"(1-T)/(1-e) averages {np.mean((1 - t) / (1 - e)):.3f} instead of 1": 1 / (1 - e),
+        "high e are too high and low e too low, or the reverse": odds - odds.mean(),
     }
-    said = [words for words, gap in tests.items() if abs(_z(gap)) > CHANCE]
+    said = [words for words, f in shares.items() if abs(_z((t - e) * f, e * (1 - e) * f**2)) > rules.max_z]
     if not said:
         return []
     return [
         Miscalibrated(
-            f"{what}: e is not the chance with which these rows were treated: {'; '.join(said)} (rule: {CHANCE:g} "
-            "standard errors). Look for clipping, another temperature or version, or a model judged on its own "
-            "training rows; or fit the propensity with X=."
+            f"{what}: e is not the chance with which these rows were treated: {'; '.join(said)} (rule: "
+            f"{rules.max_z:g} standard errors). Look for clipping, another temperature or version, or a model judged "
+            "on its own training rows; or fit the propensity with X=."
         )
     ]
 
 
-def _z(gap: FloatArray) -> float:
-    spread = float(gap.std())
-    return float(gap.mean()) / spread * len(gap) ** 0.5 if spread > 1e-12 else 0.0
+def _z(gap: FloatArray, variance: FloatArray) -> float:
+    total = float(variance.sum())
+    return float(gap.sum()) / total**0.5 if total > 1e-12 else 0.0
 
 
 def of_clusters(n_clusters: int | None, rules: Rules) -> list[EstimateRefused]:

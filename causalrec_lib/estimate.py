@@ -68,6 +68,8 @@ class Rules:
         fewer (a large reservoir need not be used up).
     min_clusters : float
         Fewest clusters allowed behind a clustered error.
+    max_z : float
+        Standard errors by which known propensities may miss the shares that were treated.
 
     Notes
     -----
@@ -79,6 +81,7 @@ class Rules:
     max_smd: float = 0.10
     min_ess_share: float = 0.05
     min_clusters: float = 30.0
+    max_z: float = 3.0
 
 
 @dataclass(frozen=True)

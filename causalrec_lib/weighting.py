@@ -257,10 +257,11 @@ def ipw(
         design=Design(of_rows.signed, of_rows.residual),
     )
     sides = {"treated": w[group == 1], "controls": w[group == 0]}
+    rules = rules or Rules()
     if fit is not None:
-        return judge(estimate, sides, rules or Rules(), refuse)
-    said = of_propensities(f"{estimand} by {estimate.method}", group, p)
-    return judge(estimate, sides, rules or Rules(), refuse, said, ["calibration of e"])
+        return judge(estimate, sides, rules, refuse)
+    said = of_propensities(f"{estimand} by {estimate.method}", group, p, rules)
+    return judge(estimate, sides, rules, refuse, said, ["calibration of e"])
 
 
 def _check_options(estimand: str, estimator: str, se: str, e_source: str, trim: object) -> None:

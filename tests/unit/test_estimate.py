@@ -212,7 +212,7 @@ def test_a_module_can_name_an_estimand_of_its_own(monkeypatch):
         (made(), LOST, EffectiveSampleTooSmall, "50,000 controls count for 2[0-9.]+ effective rows, 4"),
         (
             made(balance=TABLE),
-            FINE | {"controls": np.r_[np.ones(20), np.full(60, 9.0)]},
+            FINE | {"controls": np.r_[np.ones(40), np.full(40, 9.0)]},
             Unbalanced,
             r"differ by 0.20",
         ),

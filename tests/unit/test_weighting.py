@@ -10,7 +10,7 @@ from causalrec_lib import matching, weighting
 from causalrec_lib._mestimation import standard_error
 from causalrec_lib.estimate import EstimateRefused, NoOverlap, NotConverged, Rules
 
-OPEN = Rules(min_ess=1, max_row_share=1.0, max_smd=np.inf, min_ess_share=0.0, min_clusters=2)
+OPEN = Rules(min_ess=1, max_row_share=1.0, max_smd=np.inf, min_ess_share=0.0, min_clusters=2, max_z=np.inf)
 RNG = np.random.default_rng(0)
 N = 120
 X = RNG.normal(size=(N, 2))
