@@ -100,8 +100,12 @@ def overlap_summary(e: ArrayLike, t: ArrayLike) -> dict[str, float]:
     bib: crump2009dealing
     """
     p = _validate.propensity(e, "e")
-    group = _validate.binary(t, "t", len(p)) == 1
-    one, zero = p[group], p[~group]
+    return overlap_of(p, _validate.binary(t, "t", len(p)))
+
+
+def overlap_of(p: FloatArray, t: FloatArray) -> dict[str, float]:
+    """Return the summary for arrays that were checked before."""
+    one, zero = p[t == 1], p[t == 0]
     return {
         "min": float(p.min()),
         "max": float(p.max()),

@@ -13,8 +13,27 @@ _COLLINEAR = 1e-9
 _BLOCK = 512  # rows: their copy stays in cache, and the product is too small for BLAS to split over busy cores
 
 
+def cluster_codes(clusters: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
+    """Return the cluster of each of n rows as 0, 1, ...; refuse missing labels, another length and a single group."""
+    if clusters is None:
+        return None
+    codes, labels = pd.factorize(np.asarray(clusters).reshape(-1))
+    if len(codes) != n:
+        raise ValueError(f"clusters has {len(codes)} rows, expected {n}; pass one label per row.")
+    if (codes < 0).any():
+        raise ValueError("clusters has missing labels; give every row a cluster, or drop those rows.")
+    if len(labels) < 2:
+        raise ValueError("clusters names a single group; a standard error needs at least two.")
+    return codes.astype(np.int64)
+
+
+def n_groups(codes: NDArray[np.int64] | None) -> int | None:
+    """Return the number of clusters behind codes."""
+    return None if codes is None else int(codes.max()) + 1
+
+
 def standard_error(influence: FloatArray, clusters: ArrayLike | None = None) -> float:
-    """Return the sandwich standard error sqrt(sum_g (sum_{i in g} IF_i)^2) / n of an estimator.
+    """Return the sandwich standard error sqrt(c sum_g (sum_{i in g} IF_i)^2) / n of an estimator.
 
     Parameters
     ----------
@@ -26,7 +45,7 @@ def standard_error(influence: FloatArray, clusters: ArrayLike | None = None) -> 
     Returns
     -------
     float
-        Standard error in the unit of the estimate, without small-sample factor (HC0, CR0).
+        Standard error in the unit of the estimate: HC0 for rows (c = 1); with G clusters c = G / (G - 1).
 
     Raises
     ------
@@ -42,16 +61,11 @@ def standard_error(influence: FloatArray, clusters: ArrayLike | None = None) -> 
     bib: stefanski2002calculus
     """
     n = len(influence)
-    if clusters is not None:
-        codes, labels = pd.factorize(np.asarray(clusters).reshape(-1))
-        if len(codes) != n:
-            raise ValueError(f"clusters has {len(codes)} rows, expected {n}; pass one label per row.")
-        if (codes < 0).any():
-            raise ValueError("clusters has missing labels; give every row a cluster, or drop those rows.")
-        if len(labels) < 2:
-            raise ValueError("clusters names a single group; a standard error needs at least two.")
-        influence = np.bincount(codes, weights=influence).astype(np.float64)
-    return float(np.sqrt(influence @ influence) / n)
+    codes = cluster_codes(clusters, n)
+    if codes is None:
+        return float(np.sqrt(influence @ influence) / n)
+    sums = np.bincount(codes, weights=influence)
+    return float(np.sqrt(len(sums) / (len(sums) - 1) * (sums @ sums)) / n)
 
 
 def gram(Z: FloatArray, weight: FloatArray | None = None) -> FloatArray:

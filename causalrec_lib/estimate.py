@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
+from scipy.stats import t as student
 
-from causalrec_lib import _validate
-from causalrec_lib._mestimation import standard_error
+from causalrec_lib import _card, _validate
+from causalrec_lib._design import ESTIMANDS, Design
+from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
+from causalrec_lib._refusal import (
+    EffectiveSampleTooSmall,
+    EstimateRefused,
+    Miscalibrated,
+    NoOverlap,
+    NotConverged,
+    TooFewClusters,
+    Unbalanced,
+    effective_sample_size,
+    judge,
+    of_clusters,
+)
+from causalrec_lib._validate import FloatArray
 
-Estimand = Literal["ATE", "ATT", "ATC", "ATO", "LATE", "CATE", "policy value", "mean"]
+__all__ = [
+    "ESTIMANDS",
+    "Design",
+    "EffectiveSampleTooSmall",
+    "Estimand",
+    "Estimate",
+    "EstimateRefused",
+    "Miscalibrated",
+    "NoOverlap",
+    "NotConverged",
+    "OnRefusal",
+    "Rules",
+    "TooFewClusters",
+    "Unbalanced",
+    "difference_in_means",
+    "effective_sample_size",
+    "judge",
+]
+
+Estimand = str
 OnRefusal = Literal["raise", "flag"]
-
-
-class EstimateRefused(ValueError):
-    """The data can't carry this estimate; the message says why and what to do instead."""
-
-
-class NoOverlap(EstimateRefused):
-    """Some rows could only ever get one treatment, or a single row carries the answer."""
-
-
-class EffectiveSampleTooSmall(EstimateRefused):
-    """The weights leave too few effective rows for an interval to mean anything."""
-
-
-class NotConverged(EstimateRefused):
-    """A model inside the estimator stopped before it reached its optimum."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +58,30 @@ class Rules:
     Parameters
     ----------
     min_ess : float
-        Smallest effective sample size (rows) allowed in either group.
+        Smallest effective sample size (rows) allowed in either group, unless it was that small before weighting.
     max_row_share : float
         Largest share of a group's total weight that one row may carry, in (0, 1].
+    max_smd : float
+        Largest standardised mean difference allowed after weighting or matching, where a balance table exists.
+    min_ess_share : float
+        Smallest effective sample size allowed, as a share of the group's rows or of the other group's if those are
+        fewer (a large reservoir need not be used up).
+    min_clusters : float
+        Fewest clusters allowed behind a clustered error.
+    max_z : float
+        Standard errors by which known propensities may miss the shares that were treated.
 
     Notes
     -----
-    Chapter: weighting/01_propensity_weighting
+    The thresholds are conventions. Chapter: weighting/01_propensity_weighting
     """
 
     min_ess: float = 30.0
     max_row_share: float = 0.10
+    max_smd: float = 0.10
+    min_ess_share: float = 0.05
+    min_clusters: float = 30.0
+    max_z: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +95,7 @@ class Estimate:
     se : float
         Standard error, same unit; NaN if the method gives none.
     estimand : str
-        What is estimated: ATE, ATT, ATC, ATO, LATE, CATE, policy value or mean.
+        What is estimated, a name in `ESTIMANDS`; a module may add names there.
     method : str
         Name of the estimator in the field's words.
     n : int
@@ -73,7 +103,8 @@ class Estimate:
     level : float
         Coverage that the interval claims.
     interval : tuple of float, optional
-        (low, high); by default value -/+ z * se.
+        (low, high); by default value -/+ quantile * se, the quantile of the normal, or of Student's t with
+        n_clusters - 1 degrees of freedom where there are clusters.
     ess : float, optional
         Effective sample size (rows) of the thinner group (bib: kish1965survey).
     overlap : dict of str to float, optional
@@ -83,13 +114,31 @@ class Estimate:
     converged : bool, optional
         Whether the models inside reached their optimum.
     assumptions : tuple of str
-        What must hold for the number to be an effect.
+        What must hold for the number to be an effect; no check on the card tests it.
     flags : tuple of str
         Reasons for which the estimate should not be used; empty if none.
     unit : str
         Unit of the outcome, for display.
     population : str
         For whom the estimand holds if not for all rows, for example "among rows with 0.1 <= e <= 0.9".
+    segments : tuple of tuple of float, optional
+        The confidence set where it is no single interval: disjoint or unbounded pieces (low, high), or none at all.
+    arms : dict of str to float, optional
+        Mean outcome under each treatment, for ratios, E-values and more than two arms.
+    checks : tuple of str
+        What the rules looked at.
+    notes : tuple of str
+        Remarks that are no reason to refuse, for display.
+    e_source : str
+        Where the propensities come from: known, fitted, cross-fitted.
+    n_clusters : int, optional
+        Number of clusters behind the error.
+    influence : ndarray of shape (n,), optional
+        Influence of each row that was given, trimmed rows included: estimate - truth is about its mean.
+    clusters : ndarray of shape (n,), optional
+        Cluster code of each row, 0 ... n_clusters - 1.
+    design : Design, optional
+        Signed weights, residuals and pairs, for sensitivity analyses.
 
     Notes
     -----
@@ -111,55 +160,79 @@ class Estimate:
     flags: tuple[str, ...] = ()
     unit: str = ""
     population: str = ""
+    segments: tuple[tuple[float, float], ...] | None = None
+    arms: dict[str, float] | None = None
+    checks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    e_source: str = ""
+    n_clusters: int | None = None
+    influence: FloatArray | None = field(default=None, repr=False, compare=False)
+    clusters: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)
+    design: Design | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse values that are no numbers."""
         _validate.number(self.value, "value")
         _validate.integer(self.n, "n", low=1)
-        _validate.one_of(self.estimand, "estimand", get_args(Estimand))
+        _validate.one_of(self.estimand, "estimand", tuple(ESTIMANDS))
         if not 0 < self.level < 1:
             raise ValueError(f"level must lie between 0 and 1, but is {self.level}; for example level=0.95.")
         if np.isfinite(self.se) and self.se < 0:
             raise ValueError(f"se must not be negative, but is {self.se:g}.")
+        if self.segments is not None and self.interval is not None:
+            raise ValueError("segments and interval are both given; pass segments only, interval is their hull.")
+        if any(not low <= high for low, high in self.segments or ()):
+            raise ValueError(f"segments must be pairs (low, high) with low <= high, but are {self.segments}.")
+
+    @property
+    def pieces(self) -> tuple[tuple[float, float], ...]:
+        """The confidence set as pairs (low, high): its segments, or one interval."""
+        if self.segments is not None:
+            return self.segments
+        if self.interval is not None:
+            return (self.interval,)
+        return ((self.value - self._z * self.se, self.value + self._z * self.se),)
 
     @property
     def low(self) -> float:
-        """Lower end of the interval."""
-        return self.value - self._z * self.se if self.interval is None else self.interval[0]
+        """Lower end of the interval, or of the hull of the segments; NaN if the set is empty."""
+        return min((low for low, _ in self.pieces), default=float("nan"))
 
     @property
     def high(self) -> float:
-        """Upper end of the interval."""
-        return self.value + self._z * self.se if self.interval is None else self.interval[1]
+        """Upper end of the interval, or of the hull of the segments; NaN if the set is empty."""
+        return max((high for _, high in self.pieces), default=float("nan"))
 
     @property
     def _z(self) -> float:
-        return float(norm.ppf(0.5 + self.level / 2))
+        tail = 0.5 + self.level / 2
+        return float(norm.ppf(tail) if self.n_clusters is None else student.ppf(tail, max(self.n_clusters - 1, 1)))
 
     @property
     def verdict(self) -> str:
-        """Flagged with its reasons; usable; or unchecked, if no diagnostic was there to speak against it."""
+        """Flagged with its reasons; no alarm, with what was and what was not tested; or unchecked."""
         if self.flags:
             return "FLAGGED: " + " ".join(self.flags)
-        looked_at = (self.ess, self.overlap, self.balance, self.converged)
-        if all(found is None for found in looked_at):
-            return "unchecked: no overlap, balance or effective sample size was looked at"
-        return "usable"
+        untested = f"; untested: {', '.join(self.assumptions)}" if self.assumptions else ""
+        if not self.checks:
+            return f"unchecked: no rule was applied{untested}"
+        return f"no alarm among the checks made: {', '.join(self.checks)}{untested}"
 
     def covers(self, truth: float) -> bool:
-        """Say whether the interval contains `truth`.
+        """Say whether the confidence set contains `truth`.
 
         Parameters
         ----------
         truth : float
-            The value to look for, in the outcome's unit.
+            The value to look for, in the outcome's unit: of `population`, if that is named. After trimming or a
+            caliper the truth is the average over the rows that stayed, not over all.
 
         Returns
         -------
         bool
-            True if low <= truth <= high.
+            True if low <= truth <= high for the interval, or for one of the segments.
         """
-        return bool(self.low <= truth <= self.high)
+        return any(bool(low <= truth <= high) for low, high in self.pieces)
 
     def flagged(self, *reasons: str) -> Estimate:
         """Return a copy that carries more reasons for not using it.
@@ -184,81 +257,25 @@ class Estimate:
         pandas.Series
             Printable values by diagnostic name.
         """
-        unit = f" {self.unit}" if self.unit else ""
-        card = {
-            "estimand": f"{self.estimand} {self.population}".rstrip(),
-            "method": self.method,
-            "estimate": f"{self.value:.4g}{unit}",
-            f"{self.level:.0%} interval": f"{self.low:.4g} to {self.high:.4g}",
-            "standard error": f"{self.se:.3g}",
-            "rows": f"{self.n:,}",
-        }
-        if self.ess is not None:
-            card["effective sample size"] = f"{self.ess:,.1f}"
-        if self.overlap is not None:
-            card["propensity"] = f"{self.overlap['min']:.3g} to {self.overlap['max']:.3g}"
-        if self.balance is not None:
-            worst = self.balance.abs().max()
-            card["largest imbalance (SMD)"] = f"{worst['before']:.3f} before, {worst['after']:.3f} after"
-        if self.converged is not None:
-            card["models converged"] = "yes" if self.converged else "NO"
-        if self.assumptions:
-            card["assumes"] = "; ".join(self.assumptions)
-        card["verdict"] = self.verdict
-        return pd.Series(card, name="report")
+        return pd.Series(_card.rows(self), name="report")
 
     def __repr__(self) -> str:
         """Return the report card as text."""
-        width = max(map(len, self.report().index))
-        return "\n".join(f"{k:<{width}}  {v}" for k, v in self.report().items())
+        return _card.text(self.report())
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><th scope="row">{html.escape(str(k))}</th><td>{html.escape(str(v))}</td></tr>'
-            for k, v in self.report().items()
-        )
-        kind = "cr-card cr-flagged" if self.flags else "cr-card"
-        return f'<table class="{kind}"><tbody>{rows}</tbody></table>'
-
-
-def effective_sample_size(weights: ArrayLike) -> float:
-    """Return Kish's effective sample size, (sum w)^2 / sum w^2.
-
-    Parameters
-    ----------
-    weights : array_like of shape (n,)
-        Non-negative weights, not all zero.
-
-    Returns
-    -------
-    float
-        Between 1 and n rows.
-
-    Raises
-    ------
-    ValueError
-        If a weight is negative, NaN or infinite, or all are zero.
-
-    Notes
-    -----
-    Chapter: weighting/01_propensity_weighting
-
-    References
-    ----------
-    bib: kish1965survey
-    """
-    w = _validate.vector(weights, "weights")
-    if (w < 0).any():
-        raise ValueError(f"weights are negative in {_validate.rows(w < 0)}; weights must be zero or more.")
-    top = w.max()
-    if top == 0:
-        raise ValueError("weights are all zero: no row is left; check the trimming rule.")
-    w = w / top  # scale first, so that squares neither overflow nor vanish
-    return float(w.sum() ** 2 / (w**2).sum())
+        state = " cr-flagged" if self.flags else "" if self.checks else " cr-unchecked"
+        return _card.page(self.report(), "cr-card" + state)
 
 
 def difference_in_means(
-    y: ArrayLike, t: ArrayLike, clusters: ArrayLike | None = None, *, level: float = 0.95, unit: str = ""
+    y: ArrayLike,
+    t: ArrayLike,
+    clusters: ArrayLike | None = None,
+    *,
+    estimand: Estimand = "ATE",
+    level: float = 0.95,
+    unit: str = "",
 ) -> Estimate:
     """Compare the treated with the others, adjusting for nothing.
 
@@ -270,6 +287,8 @@ def difference_in_means(
         Treatment, 0 or 1.
     clusters : array_like of shape (n,), optional
         Labels of rows that share noise, for example users.
+    estimand : str
+        What the difference is taken for; the number is the same.
     level : float
         Coverage that the interval claims.
     unit : str
@@ -279,7 +298,8 @@ def difference_in_means(
     -------
     Estimate
         The effect if treatment was assigned at random, otherwise the naive answer; its report card says so. The error
-        is robust to unequal variances (bib: white1980heteroskedasticity).
+        is robust to unequal variances (bib: white1980heteroskedasticity); with clusters it has the factor G / (G - 1)
+        and the interval Student's t with G - 1 degrees of freedom, and fewer than 30 clusters are flagged.
 
     Raises
     ------
@@ -296,82 +316,23 @@ def difference_in_means(
     """
     outcome = _validate.vector(y, "y")
     group = _validate.binary(t, "t", len(outcome))
+    codes = cluster_codes(clusters, len(outcome))
     mean1, mean0 = outcome[group == 1].mean(), outcome[group == 0].mean()
-    share = group.mean()
-    influence = np.where(group == 1, (outcome - mean1) / share, (mean0 - outcome) / (1 - share))
+    signed = np.where(group == 1, 1 / group.mean(), -1 / (1 - group.mean()))
+    residual = outcome - np.where(group == 1, mean1, mean0)
     return Estimate(
         value=float(mean1 - mean0),
-        se=standard_error(influence, clusters),
-        estimand="ATE",
+        se=standard_error(signed * residual, codes),
+        estimand=estimand,
         method="difference in means, adjusted for nothing",
         n=len(outcome),
         level=level,
         assumptions=("treatment was assigned at random",),
+        flags=tuple(map(str, of_clusters(n_groups(codes), Rules()))),
         unit=unit,
+        arms={"control": float(mean0), "treated": float(mean1)},
+        n_clusters=n_groups(codes),
+        influence=signed * residual,
+        clusters=codes,
+        design=Design(signed, residual),
     )
-
-
-def judge(estimate: Estimate, weights: dict[str, ArrayLike], rules: Rules, refuse: OnRefusal) -> Estimate:
-    """Attach the effective sample size and refuse, or flag, an estimate that the data can't carry.
-
-    Parameters
-    ----------
-    estimate : Estimate
-        The estimate to judge.
-    weights : dict of str to array_like
-        Weights of each group's rows, by a printable group name.
-    rules : Rules
-        The thresholds.
-    refuse : {"raise", "flag"}
-        Raise a named error, or return a flagged copy.
-
-    Returns
-    -------
-    Estimate
-        With `ess` of the thinner group, and `flags` if `refuse` is "flag".
-
-    Raises
-    ------
-    NotConverged
-        If a model inside did not converge.
-    EffectiveSampleTooSmall
-        If a group's effective sample size is under `rules.min_ess`.
-    NoOverlap
-        If one row carries more than `rules.max_row_share` of its group's weight.
-
-    Notes
-    -----
-    Chapter: weighting/01_propensity_weighting
-    """
-    _validate.one_of(refuse, "refuse", ("raise", "flag"))
-    found: list[EstimateRefused] = []
-    if estimate.converged is False:
-        found.append(
-            NotConverged(
-                f"{estimate.method}: a model stopped before its optimum; scale the covariates or allow more steps."
-            )
-        )
-    sizes = {}
-    for group, raw in weights.items():
-        w = _validate.vector(raw, f"weights of the {group}")
-        sizes[group] = effective_sample_size(w)
-        share = float(w.max() / w.sum())
-        if sizes[group] < rules.min_ess:
-            found.append(
-                EffectiveSampleTooSmall(
-                    f"{estimate.estimand} by {estimate.method}: the {len(w):,} {group} count for only "
-                    f"{sizes[group]:.1f} effective rows (rule: {rules.min_ess:g}). Choose an estimand that the data "
-                    "support (ATT or ATO), trim to the region of overlap and say so, or collect randomised data."
-                )
-            )
-        if share > rules.max_row_share:
-            found.append(
-                NoOverlap(
-                    f"{estimate.estimand} by {estimate.method}: one row carries {share:.0%} of the weight of the "
-                    f"{group} (rule: {rules.max_row_share:.0%}). Look at that row; the groups hardly overlap there."
-                )
-            )
-    if found and refuse == "raise":
-        raise found[0]
-    judged = replace(estimate, ess=min(sizes.values())) if sizes else estimate
-    return judged.flagged(*map(str, found)) if found else judged

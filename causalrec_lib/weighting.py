@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from causalrec_lib import _validate
-from causalrec_lib._balance import balance, overlap_summary
-from causalrec_lib._mestimation import gram, standard_error, standardised
-from causalrec_lib._propensity import PropensityFit, column_names, propensity
+from causalrec_lib._balance import balance, overlap_of, overlap_summary
+from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
+from causalrec_lib._propensity import PropensityFit, propensity
+from causalrec_lib._refusal import of_propensities
+from causalrec_lib._standardisation import standardisation
 from causalrec_lib._validate import FloatArray
-from causalrec_lib.estimate import Estimand, Estimate, NoOverlap, OnRefusal, Rules, judge
+from causalrec_lib.estimate import Design, Estimand, Estimate, NoOverlap, OnRefusal, Rules, judge
 
 __all__ = [
     "PropensityFit",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 Estimator = Literal["hajek", "ht", "stabilised"]
+Source = Literal["known", "fitted", "cross-fitted"]
 ESTIMANDS = ("ATE", "ATT", "ATC", "ATO")
 _NAMES = {"hajek": "Hajek IPW", "ht": "Horvitz-Thompson IPW", "stabilised": "stabilised IPW"}
 _EXCHANGEABLE = "no unmeasured confounding given the propensity"
@@ -44,13 +46,13 @@ class _Arms(NamedTuple):
 
 def _arms(e: FloatArray, estimand: Estimand) -> _Arms:
     """Return w_1 = h(e) / e and w_0 = h(e) / (1 - e), with h = 1 (ATE), e (ATT), 1 - e (ATC), e (1 - e) (ATO)."""
-    same, none, odds = np.ones_like(e), np.zeros_like(e), e / (1 - e)
+    same, none = np.ones_like(e), np.zeros_like(e)
     if estimand == "ATE":
-        return _Arms(1 / e, 1 / (1 - e), -1 / odds, odds)
+        return _Arms(1 / e, 1 / (1 - e), -(1 - e) / e, e / (1 - e))
     if estimand == "ATT":
-        return _Arms(same, odds, none, odds)
+        return _Arms(same, e / (1 - e), none, e / (1 - e))
     if estimand == "ATC":
-        return _Arms(1 / odds, same, -1 / odds, none)
+        return _Arms((1 - e) / e, same, -(1 - e) / e, none)
     return _Arms(1 - e, e, -e * (1 - e), e * (1 - e))
 
 
@@ -70,7 +72,7 @@ def weights(t: ArrayLike, e: ArrayLike, *, estimand: Estimand = "ATE", stabilise
     t : array_like of shape (n,)
         Treatment, 0 or 1.
     e : array_like of shape (n,)
-        Propensities, strictly between 0 and 1.
+        Propensities, strictly between 0 and 1; 0 is allowed for the ATT, 1 for the ATC, and both for the ATO.
     estimand : {"ATE", "ATT", "ATC", "ATO"}
         Whom the weighted groups shall look like: everyone, the treated, the controls, or the overlap population.
     stabilised : bool
@@ -79,12 +81,13 @@ def weights(t: ArrayLike, e: ArrayLike, *, estimand: Estimand = "ATE", stabilise
     Returns
     -------
     ndarray of shape (n,)
-        Positive weights.
+        Weights of zero or more.
 
     Raises
     ------
     ValueError
-        If `e` leaves (0, 1), `t` has one class or other values, or an option is unknown.
+        If `e` leaves what the estimand allows or denies a treatment that happened, `t` has one class or other values,
+        or an option is unknown.
 
     Notes
     -----
@@ -94,9 +97,9 @@ def weights(t: ArrayLike, e: ArrayLike, *, estimand: Estimand = "ATE", stabilise
     ----------
     bib: horvitz1952generalization, robins2000marginal, li2018balancing
     """
-    p = _validate.propensity(e, "e")
-    group = _validate.binary(t, "t", len(p))
     _validate.one_of(estimand, "estimand", ESTIMANDS)
+    group = _validate.binary(t, "t", len(np.atleast_1d(e)))
+    p = _scores(e, group, estimand)
     arms = _arms(p, estimand)
     w = np.where(group == 1, arms.one, arms.zero)
     return w * np.where(group == 1, group.mean(), 1 - group.mean()) if stabilised else w
@@ -147,6 +150,7 @@ def ipw(
     estimator: Estimator = "hajek",
     trim: float | Literal["crump"] | None = None,
     se: Literal["sandwich", "weights_fixed"] = "sandwich",
+    e_source: Source = "known",
     clusters: ArrayLike | None = None,
     rules: Rules | None = None,
     refuse: OnRefusal = "raise",
@@ -165,7 +169,8 @@ def ipw(
     t : array_like of shape (n,)
         Treatment, 0 or 1.
     e : array_like of shape (n,) or PropensityFit, optional
-        Propensities strictly between 0 and 1, or a fitted model.
+        Propensities strictly between 0 and 1 (0 is allowed for the ATT, 1 for the ATC, both for the ATO), or a fitted
+        model.
     X : array_like of shape (n, p), optional
         Covariates without a constant.
     estimand : {"ATE", "ATT", "ATC", "ATO"}
@@ -174,10 +179,13 @@ def ipw(
         Weighted means; weighted sums over the known number of rows; or weighted means with stabilised weights,
         which for one binary treatment are the same point as Hajek.
     trim : float or "crump", optional
-        Keep rows with trim <= e <= 1 - trim. This changes the estimand, and the estimate says so.
+        Keep rows with trim <= e <= 1 - trim. This changes the estimand, and the estimate says so. Crump's rule is for
+        the ATE only.
     se : {"sandwich", "weights_fixed"}
         Stacked estimating equations that know the propensity was estimated; or the weights taken as given, as robust
         (GEE) standard errors do. Both are the same when `e` is known.
+    e_source : {"known", "fitted", "cross-fitted"}
+        Where an array `e` comes from. If it was fitted, the report card says that the error ignores the fit.
     clusters : array_like of shape (n,), optional
         Labels of rows that share noise, for example user ids.
     rules : Rules, optional
@@ -192,14 +200,16 @@ def ipw(
     Returns
     -------
     Estimate
-        Effect with standard error, effective sample size, overlap and balance.
+        Effect with standard error, effective sample size, overlap, balance, arms, influence values and design.
 
     Raises
     ------
     ValueError
-        If inputs are no finite numbers, of other length, of one class, outside (0, 1), or options are unknown.
+        If inputs are no finite numbers, of other length, of one class, `e` is outside of what the estimand allows, or
+        options are unknown.
     EstimateRefused
-        If overlap, effective sample size or convergence break a rule and `refuse` is "raise".
+        If overlap, effective sample size, balance, calibration of an array `e`, number of clusters or convergence
+        break a rule and `refuse` is "raise".
 
     Notes
     -----
@@ -213,43 +223,96 @@ def ipw(
     """
     outcome = _validate.vector(y, "y")
     group = _validate.binary(t, "t", len(outcome))
-    _validate.one_of(estimand, "estimand", ESTIMANDS)
-    _validate.one_of(estimator, "estimator", tuple(_NAMES))
-    _validate.one_of(se, "se", ("sandwich", "weights_fixed"))
-    fit = _fit_of(e, X, group, refuse)
-    p = fit.e if fit is not None else _validate.propensity(e, "e", len(group))  # type: ignore[arg-type]
-    bound = _trim_bound(trim, p)
-    kept = (p >= bound) & (p <= 1 - bound)
-    if not (kept & (group == 1)).any() or not (kept & (group == 0)).any():
-        raise NoOverlap(f"trimming to {bound:.3g} <= e <= {1 - bound:.3g} leaves an empty group; trim less.")
-    value, influence, slope = _contrast(outcome, group, p, kept, estimand, estimator == "ht")
+    _check_options(estimand, estimator, se, e_source, trim)
+    if X is not None:
+        _validate.matrix(X, "X", len(outcome))
+    codes = cluster_codes(clusters, len(outcome))
+    fit = _fit_of(e, X, group, refuse, e_source)
+    p = fit.e if fit is not None else _scores(e, group, estimand)  # type: ignore[arg-type]
+    kept, population = _trimmed(trim, p, group)
+    of_rows = _contrast(outcome, group, p, kept, estimand, estimator == "ht")
+    influence = of_rows.influence
     if fit is not None and se == "sandwich":
-        influence = influence + fit.influence(fit.design.T @ slope / len(slope))
+        influence = influence + fit.influence(fit.design.T @ of_rows.slope / len(outcome))
     w = np.where(kept, weights(group, p, estimand=estimand, stabilised=estimator == "stabilised"), 0.0)
     estimate = Estimate(
-        value=value,
-        se=standard_error(influence, clusters),
+        value=of_rows.one - of_rows.zero,
+        se=standard_error(influence, codes),
         estimand=estimand,
         method=_NAMES[estimator] + ("" if fit is None else ", logistic propensity"),
         n=int(kept.sum()),
         level=level,
-        overlap=overlap_summary(p[kept], group[kept]) | {"kept": float(kept.mean())},
+        overlap=overlap_of(p[kept], group[kept]) | {"kept": float(kept.mean())},
         balance=_balance_of(X, fit, group, w),
         converged=None if fit is None else fit.converged,
         assumptions=(_EXCHANGEABLE, "overlap", "no interference"),
         unit=unit,
-        population="" if trim is None else f"among rows with {bound:.3g} <= e <= {1 - bound:.3g} (trimmed)",
+        population=population,
+        arms={"control": of_rows.zero, "treated": of_rows.one},
+        notes=_remarks(e_source, fit, se),
+        e_source=e_source if fit is None else "fitted",
+        n_clusters=n_groups(codes),
+        influence=influence,
+        clusters=codes,
+        design=Design(of_rows.signed, of_rows.residual),
     )
-    sides = {"treated": w[kept & (group == 1)], "controls": w[kept & (group == 0)]}
-    return judge(estimate, sides, rules or Rules(), refuse)
+    sides = {"treated": w[group == 1], "controls": w[group == 0]}
+    rules = rules or Rules()
+    if fit is not None:
+        return judge(estimate, sides, rules, refuse)
+    said = of_propensities(f"{estimand} by {estimate.method}", group, p, rules)
+    return judge(estimate, sides, rules, refuse, said, ["calibration of e"])
+
+
+def _check_options(estimand: str, estimator: str, se: str, e_source: str, trim: object) -> None:
+    _validate.one_of(estimand, "estimand", ESTIMANDS)
+    _validate.one_of(estimator, "estimator", tuple(_NAMES))
+    _validate.one_of(se, "se", ("sandwich", "weights_fixed"))
+    _validate.one_of(e_source, "e_source", get_args(Source))
+    if isinstance(trim, str) and trim == "crump" and estimand != "ATE":
+        raise ValueError(
+            f"trim='crump' is the rule for the ATE, not the {estimand}; pass a number, for example trim=0.05, or "
+            "estimand='ATE'."
+        )
+
+
+def _remarks(e_source: str, fit: PropensityFit | None, se: str) -> tuple[str, ...]:
+    if fit is not None:
+        return ("the error takes the fitted weights as given",) if se == "weights_fixed" else ()
+    return () if e_source == "known" else (f"the propensities are {e_source}; the error ignores the fit",)
+
+
+def _scores(e: ArrayLike, t: FloatArray, estimand: Estimand) -> FloatArray:
+    """Return propensities within what the estimand can weigh: it divides by e (ATE, ATC) and by 1 - e (ATE, ATT)."""
+    p = _validate.vector(e, "e", len(t))
+    low_open, high_open = estimand in ("ATE", "ATC"), estimand in ("ATE", "ATT")
+    bad = (p < 0) | (p > 1) | (low_open & (p == 0)) | (high_open & (p == 1))
+    if bad.any():
+        span = f"{'above' if low_open else 'from'} 0 {'and below' if high_open else 'up to'} 1"
+        span = "strictly between 0 and 1" if low_open and high_open else span
+        raise ValueError(
+            f"e must lie {span} for the {estimand}, but does not in {_validate.rows(bad)} (first: {p[bad][0]:g}); "
+            "rows that could only ever get one treatment carry no comparison: trim them, or change the estimand."
+        )
+    denied = ((p == 0) & (t == 1)) | ((p == 1) & (t == 0))
+    if denied.any():
+        raise ValueError(
+            f"e denies the treatment that happened in {_validate.rows(denied)} (e of 0 and treated, or 1 and not); "
+            "it is not the chance that was at work: look for rounding, or for another version of the log."
+        )
+    if ((p == 0) | (p == 1)).all():
+        raise ValueError("e is 0 or 1 in every row: nobody could have gone either way; no weighting helps here.")
+    return p
 
 
 def _fit_of(
-    e: ArrayLike | PropensityFit | None, X: ArrayLike | None, t: FloatArray, refuse: OnRefusal
+    e: ArrayLike | PropensityFit | None, X: ArrayLike | None, t: FloatArray, refuse: OnRefusal, e_source: str
 ) -> PropensityFit | None:
     """Return the propensity model if there is one: passed as `e`, or fitted to `X` when `e` is missing."""
     if not isinstance(e, PropensityFit) and e is not None and np.ndim(e) == 2 and np.shape(e)[1] > 1:
         raise ValueError(f"e has {np.shape(e)[1]} columns, but a propensity is one number a row; pass X=.")
+    if e_source != "known" and (e is None or isinstance(e, PropensityFit)):
+        raise ValueError("e_source describes an array e, but the model is fitted here or passed; leave it out.")
     if isinstance(e, PropensityFit):
         if not np.array_equal(e.t, t):
             raise ValueError("e is a model fitted to another t; fit it to the rows that you pass here.")
@@ -267,6 +330,16 @@ def _balance_of(X: ArrayLike | None, fit: PropensityFit | None, t: FloatArray, w
     return None if fit is None else balance(fit.design[:, 1:], t, w, fit.names)
 
 
+def _trimmed(trim: float | Literal["crump"] | None, e: FloatArray, t: FloatArray) -> tuple[NDArray[np.bool_], str]:
+    """Return which rows stay, and whom they are in words."""
+    bound = _trim_bound(trim, e)
+    kept = (e >= bound) & (e <= 1 - bound)
+    span = f"{bound:.3g} <= e <= {1 - bound:.3g}"
+    if not (kept & (t == 1)).any() or not (kept & (t == 0)).any():
+        raise NoOverlap(f"trimming to {span} leaves an empty group; trim less.")
+    return kept, "" if trim is None else f"among rows with {span} (trimmed)"
+
+
 def _trim_bound(trim: float | str | None, e: FloatArray) -> float:
     if trim is None:
         return 0.0
@@ -277,107 +350,34 @@ def _trim_bound(trim: float | str | None, e: FloatArray) -> float:
     return _validate.number(trim, "trim", low=0.0, high=0.4999)
 
 
+class _Rows(NamedTuple):
+    """A weighted contrast: both arms; by row influence, slope in the log-odds of e, signed weight and residual."""
+
+    one: float
+    zero: float
+    influence: FloatArray
+    slope: FloatArray
+    signed: FloatArray
+    residual: FloatArray
+
+
 def _contrast(
     y: FloatArray, t: FloatArray, e: FloatArray, kept: NDArray[np.bool_], estimand: Estimand, ht: bool
-) -> tuple[float, FloatArray, FloatArray]:
-    """Return the estimate, each row's influence with e known, and its derivative in the row's log-odds of e."""
+) -> _Rows:
+    """Return both arms, each row's influence with e known, and its derivative in the row's log-odds of e."""
     arms = _arms(e, estimand)
-    a_1, a_0 = kept * t * arms.one, kept * (1 - t) * arms.zero
-    d_1, d_0 = kept * t * arms.d_one, kept * (1 - t) * arms.d_zero
+    a_1, a_0 = (np.where(kept & (t == g), a, 0.0) for g, a in ((1, arms.one), (0, arms.zero)))
+    d_1, d_0 = (np.where(kept & (t == g), d, 0.0) for g, d in ((1, arms.d_one), (0, arms.d_zero)))
+    r_1, r_0 = y - (a_1 @ y) / a_1.sum(), y - (a_0 @ y) / a_0.sum()
+    residual = np.where(t == 1, r_1, r_0)
     if ht:
         q, d_q = (kept * part for part in _target(t, e, estimand))
-        value = ((a_1 - a_0) @ y) / q.sum()
-        return value, ((a_1 - a_0) * y - value * q) / q.mean(), ((d_1 - d_0) * y - value * d_q) / q.mean()
-    r_1, r_0 = y - (a_1 @ y) / a_1.sum(), y - (a_0 @ y) / a_0.sum()
-    value = (a_1 @ y) / a_1.sum() - (a_0 @ y) / a_0.sum()
+        one, zero = float(a_1 @ y / q.sum()), float(a_0 @ y / q.sum())
+        influence = ((a_1 - a_0) * y - (one - zero) * q) / q.mean()
+        slope = ((d_1 - d_0) * y - (one - zero) * d_q) / q.mean()
+        return _Rows(one, zero, influence, slope, (a_1 - a_0) / q.mean(), residual)
+    one, zero = float(a_1 @ y / a_1.sum()), float(a_0 @ y / a_0.sum())
+    signed = a_1 / a_1.mean() - a_0 / a_0.mean()
     influence = a_1 * r_1 / a_1.mean() - a_0 * r_0 / a_0.mean()
-    return float(value), influence, d_1 * r_1 / a_1.mean() - d_0 * r_0 / a_0.mean()
-
-
-def standardisation(
-    y: ArrayLike,
-    t: ArrayLike,
-    X: ArrayLike,
-    *,
-    interact: Sequence[str | int] | bool = False,
-    estimand: Estimand = "ATE",
-    clusters: ArrayLike | None = None,
-    level: float = 0.95,
-    unit: str = "",
-) -> Estimate:
-    """Estimate an average effect by a linear outcome model averaged over the target group (g-formula).
-
-    Parameters
-    ----------
-    y : array_like of shape (n,)
-        Outcome, in `unit`.
-    t : array_like of shape (n,)
-        Treatment, 0 or 1.
-    X : array_like of shape (n, p)
-        Covariates without a constant.
-    interact : sequence of str or int, or bool
-        Columns of X whose slope may differ by treatment; True for all, False for none.
-    estimand : {"ATE", "ATT", "ATC"}
-        Whose covariates the predictions are averaged over.
-    clusters : array_like of shape (n,), optional
-        Labels of rows that share noise.
-    level : float
-        Coverage that the interval claims.
-    unit : str
-        Unit of the outcome, for display.
-
-    Returns
-    -------
-    Estimate
-        Effect with the stacked sandwich standard error.
-
-    Raises
-    ------
-    ValueError
-        If inputs are no finite numbers, of other length, of one class, or columns are collinear or unknown.
-
-    Notes
-    -----
-    Chapter: weighting/01_propensity_weighting
-
-    References
-    ----------
-    bib: hernan2020causal, stefanski2002calculus
-    """
-    outcome = _validate.vector(y, "y")
-    group = _validate.binary(t, "t", len(outcome))
-    x = _validate.matrix(X, "X", len(outcome))
-    _validate.one_of(estimand, "estimand", ("ATE", "ATT", "ATC"))
-    names = column_names(X, x.shape[1])
-    Z, _, _ = standardised(x, names)
-    own = Z[:, [0, *_positions(interact, names)]]  # what the effect may vary with, the constant first
-    D = np.hstack([Z, group[:, None] * own])
-    inner = gram(D)
-    if np.linalg.cond(inner) > 1e14:
-        raise ValueError("X times t is collinear: a group lacks variation in an interacted column; interact fewer.")
-    beta = np.linalg.solve(inner, D.T @ outcome)
-    effect = own @ beta[Z.shape[1] :]
-    q, _ = _target(group, np.full_like(group, 0.5), estimand)
-    value = float(q @ effect / q.sum())
-    gradient = np.r_[np.zeros(Z.shape[1]), q @ own / q.sum()]
-    through_beta = len(D) * (D @ np.linalg.solve(inner, gradient)) * (outcome - D @ beta)
-    return Estimate(
-        value=value,
-        se=standard_error(q * (effect - value) / q.mean() + through_beta, clusters),
-        estimand=estimand,
-        method="standardisation, linear outcome model",
-        n=len(outcome),
-        level=level,
-        assumptions=("no unmeasured confounding given X", "correct outcome model", "no interference"),
-        unit=unit,
-    )
-
-
-def _positions(interact: Sequence[str | int] | bool, names: tuple[str, ...]) -> list[int]:
-    """Return the 1-based columns to interact."""
-    if isinstance(interact, bool):
-        return list(range(1, len(names) + 1)) if interact else []
-    unknown = [c for c in interact if not (c in names if isinstance(c, str) else 0 <= c < len(names))]
-    if unknown:
-        raise ValueError(f"interact names columns that X lacks: {unknown}; X has {', '.join(names)}.")
-    return [1 + (names.index(c) if isinstance(c, str) else int(c)) for c in interact]
+    slope = d_1 * r_1 / a_1.mean() - d_0 * r_0 / a_0.mean()
+    return _Rows(one, zero, influence, slope, signed, residual)

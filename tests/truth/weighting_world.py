@@ -15,7 +15,7 @@ PULL = np.array([0.7, -0.5, 0.4])  # of the covariates on the log-odds of treatm
 INTERCEPT = -0.3
 LEVEL = np.array([2.0, 1.0, 1.5])  # of the covariates on the outcome without treatment
 EFFECT, SLOPE = 2.0, 1.0  # tau(x) = EFFECT + SLOPE * x_0
-OPEN = Rules(min_ess=2, max_row_share=1.0)
+OPEN = Rules(min_ess=2, max_row_share=1.0, max_smd=np.inf, min_ess_share=0.0, min_clusters=2, max_z=np.inf)
 
 
 @dataclass(frozen=True)

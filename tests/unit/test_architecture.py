@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 GRAPH = grimp.build_graph("causalrec_lib", cache_dir=None)
 SHARED = {
-    f"causalrec_lib.{name}" for name in ("_validate", "_mestimation", "estimate", "plots", "metrics", "simulation")
+    f"causalrec_lib.{name}"
+    for name in ("_validate", "_mestimation", "estimate", "effects", "plots", "metrics", "simulation")
 }
 FILES = sorted((ROOT / "causalrec_lib").rglob("*.py"))
 

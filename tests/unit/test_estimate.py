@@ -1,19 +1,25 @@
 """The Estimate: what it shows, what it refuses, and how effective rows are counted."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t as student
 
 from causalrec_lib.estimate import (
+    ESTIMANDS,
     EffectiveSampleTooSmall,
     Estimate,
     EstimateRefused,
     NoOverlap,
     NotConverged,
     Rules,
+    TooFewClusters,
+    Unbalanced,
     difference_in_means,
     effective_sample_size,
     judge,
@@ -69,13 +75,16 @@ def test_the_report_card_shows_every_diagnostic():
     assert card["estimand"] == "ATE among the few" and card["estimate"] == "2 kg"
     assert card["effective sample size"] == "31.7" and card["propensity"] == "0.02 to 0.9"
     assert card["largest imbalance (SMD)"] == "0.800 before, 0.020 after"
-    assert card["models converged"] == "NO" and card["assumes"] == "one; two" and card["verdict"] == "usable"
+    assert card["models converged"] == "NO" and card["assumes"] == "one; two"
+    assert card["verdict"] == "unchecked: no rule was applied; untested: one, two"
 
 
-def test_a_card_without_any_diagnostic_does_not_call_itself_usable():
-    assert made().verdict.startswith("unchecked")
-    assert made(ess=50.0).verdict == "usable"
+def test_a_verdict_says_what_was_tested_and_what_was_not():
+    assert made(ess=50.0).verdict == "unchecked: no rule was applied", "a diagnostic that no rule looked at"
+    judged = judge(made(assumptions=("no interference",)), FINE, Rules(), "raise")
+    assert judged.verdict == "no alarm among the checks made: effective rows; untested: no interference"
     assert made(ess=50.0).flagged("no").verdict == "FLAGGED: no"
+    assert "cr-unchecked" in made()._repr_html_() and "cr-unchecked" not in judged._repr_html_()
 
 
 def test_an_unknown_estimand_is_refused():
@@ -92,7 +101,12 @@ def test_difference_in_means_is_regression_on_the_treatment():
     assert found.value == pytest.approx(fit.fit().params[1], rel=1e-10)
     assert found.se == pytest.approx(fit.fit(cov_type="HC0").bse[1], rel=1e-10)
     robust = fit.fit(cov_type="cluster", cov_kwds={"groups": user, "use_correction": False})
-    assert difference_in_means(y, t, user).se == pytest.approx(robust.bse[1], rel=1e-10)
+    clustered = difference_in_means(y, t, user)
+    assert clustered.se == pytest.approx(robust.bse[1] * np.sqrt(40 / 39), rel=1e-10)
+    assert clustered.n_clusters == 40 and clustered.flags == ()
+    assert (clustered.high - clustered.value) / clustered.se == pytest.approx(student.ppf(0.975, 39))
+    assert difference_in_means(y, t, user % 9).flags[0].startswith("clusters has 9 groups")
+    assert found.arms["treated"] - found.arms["control"] == pytest.approx(found.value)
     assert found.verdict.startswith("unchecked") and "assigned at random" in repr(found)
 
 
@@ -139,7 +153,9 @@ def test_equal_weights_count_every_row(n, w):
 
 
 FINE = {"treated": np.ones(50), "controls": np.ones(80)}
-FEW = {"treated": np.ones(5), "controls": np.ones(80)}
+FEW = {"treated": np.r_[np.ones(5), np.zeros(45)], "controls": np.ones(80)}
+FEW_CONTROLS = dict(zip(FEW, reversed(FEW.values()), strict=True))
+LOST = {"treated": np.ones(50_000), "controls": np.r_[np.ones(2_000), np.full(48_000, 1e-6)]}
 HEAVY = {"treated": np.r_[np.ones(400), 60.0], "controls": np.ones(80)}
 
 
@@ -148,11 +164,60 @@ def test_a_fine_estimate_passes_with_the_thinner_group_on_record():
     assert judge(made(), {}, Rules(), "raise").ess is None
 
 
+TABLE = pd.DataFrame({"before": [0.4, -0.8], "after": [0.01, -0.20]}, index=["a", "b"])
+
+
+def test_a_small_experiment_is_not_refused_for_being_small():
+    small = judge(made(balance=TABLE), {"treated": np.ones(25), "controls": np.ones(25)}, Rules(), "raise")
+    assert small.ess == 25 and "25 treated and 25 controls" in small.notes[0] and "chance" in small.notes[1]
+    assert judge(made(), {"treated": np.ones(6), "controls": np.ones(6)}, Rules(), "raise").flags == ()
+    lost = {"treated": np.r_[np.ones(15), np.full(15, 0.1)], "controls": np.ones(30)}
+    with pytest.raises(EffectiveSampleTooSmall, match="30 treated count for only 18"):
+        judge(made(), lost, Rules(), "raise")
+
+
+def test_a_refusal_carries_the_card_with_all_its_reasons():
+    with pytest.raises(EffectiveSampleTooSmall) as caught:
+        judge(made(balance=10 * TABLE), FEW, Rules(), "raise")
+    card = caught.value.estimate
+    assert card.value == 2.0 and card.ess == 5 and len(card.flags) == 3 and str(caught.value) == card.flags[0]
+    assert EstimateRefused("no").estimate is None
+
+
+def test_a_confidence_set_may_have_holes_or_no_end():
+    rays = made(segments=((-np.inf, -1.0), (3.0, np.inf)))
+    assert rays.covers(-5) and rays.covers(3.0) and not rays.covers(0) and not made(segments=()).covers(0)
+    assert (rays.low, rays.high) == (-np.inf, np.inf) and rays.report()["95% interval"] == "-inf to -1 or 3 to inf"
+    two = made(segments=((0.0, 1.0), (2.0, 2.5)))
+    assert (two.low, two.high) == (0.0, 2.5) and not two.covers(1.5) and np.isnan(made(segments=()).low)
+    assert made(segments=()).report()["95% interval"] == "empty"
+    for bad in ({"segments": ((2.0, 1.0),)}, {"segments": ((0.0, 1.0),), "interval": (0.0, 1.0)}):
+        with pytest.raises(ValueError, match="segments"):
+            made(**bad)
+
+
+def test_a_module_can_name_an_estimand_of_its_own(monkeypatch):
+    with pytest.raises(ValueError, match="estimand"):
+        made(estimand="dose slope")
+    monkeypatch.setitem(ESTIMANDS, "dose slope", "change of the mean per unit of dose")
+    assert made(estimand="dose slope").report()["estimand"] == "dose slope"
+
+
 @pytest.mark.parametrize(
     ("estimate", "weights", "error", "says"),
     [
         (made(converged=False), FINE, NotConverged, "before its optimum"),
-        (made(), FEW, EffectiveSampleTooSmall, "5 treated count for only 5.0"),
+        (made(), FEW, EffectiveSampleTooSmall, "50 treated count for only 5.0"),
+        (made(), FEW_CONTROLS, EffectiveSampleTooSmall, "50 controls count for only 5.0"),
+        (made(), LOST, EffectiveSampleTooSmall, "50,000 controls count for 2[0-9.]+ effective rows, 4"),
+        (
+            made(balance=TABLE),
+            FINE | {"controls": np.r_[np.ones(40), np.full(40, 9.0)]},
+            Unbalanced,
+            r"differ by 0.20",
+        ),
+        (made(balance=10 * TABLE), FINE, Unbalanced, r"b \(2.00\), a \(0.10\)"),
+        (made(n_clusters=29), FINE, TooFewClusters, "29 groups"),
         (made(), HEAVY, NoOverlap, "13% of the weight of the treated"),
     ],
 )
@@ -161,11 +226,11 @@ def test_refusals_raise_or_flag(estimate, weights, error, says):
         judge(estimate, weights, Rules(), "raise")
     assert isinstance(caught.value, EstimateRefused) and isinstance(caught.value, ValueError)
     flagged = judge(estimate, weights, Rules(), "flag")
-    assert any(says in flag for flag in flagged.flags) and "FLAGGED" in flagged.report()["verdict"]
+    assert any(re.search(says, flag) for flag in flagged.flags) and "FLAGGED" in flagged.report()["verdict"]
 
 
 def test_rules_can_be_set_and_options_are_checked():
-    assert judge(made(), FEW, Rules(min_ess=2, max_row_share=0.5), "raise").flags == ()
+    assert judge(made(), FEW, Rules(min_ess=2, max_row_share=0.5, min_ess_share=0), "raise").flags == ()
     with pytest.raises(ValueError, match="refuse"):
         judge(made(), FINE, Rules(), "ignore")
     with pytest.raises(ValueError, match="weights of the treated"):

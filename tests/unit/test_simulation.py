@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from causalrec_lib import simulation
-from causalrec_lib.estimate import Estimate
+from causalrec_lib.estimate import Estimate, NoOverlap
 
 
 def mean_of(seed, n=50, shift=0.0):
@@ -38,6 +38,55 @@ def test_the_error_of_full_coverage_is_not_zero():
     runs = simulation.repeat(lambda k: Estimate(1.0, 1.0, "mean", "mean", 9), range(50), 1.0)
     s = simulation.summary(runs).loc["estimate"]
     assert s["coverage"] == 1 and s["coverage_mc_se"] == pytest.approx(np.sqrt(0.02 * 0.98 / 50))
+
+
+def wary(x):
+    """The mean of a sample, refused if it is far from one."""
+    made = Estimate(float(x.mean()), 2 / np.sqrt(len(x)), "mean", "mean", len(x))
+    if abs(x.mean() - 1) > 0.3:
+        refusal = NoOverlap("too far")
+        refusal.estimate = made
+        raise refusal
+    return made
+
+
+def sample(seed):
+    return np.random.default_rng(seed).normal(1.0, 2.0, 50)
+
+
+def bold(x):
+    return Estimate(float(x.mean()), 2 / np.sqrt(len(x)), "mean", "mean", len(x))
+
+
+def test_a_refusal_is_a_row_and_stops_nobody_else():
+    runs = simulation.repeat(sample, range(300), {"bold": 1.0, "wary": 1.0}, {"wary": wary, "bold": bold})
+    assert len(runs) == 600 and list(runs["name"].unique()) == ["wary", "bold"]
+    quiet = runs[runs["refused"]]
+    assert set(quiet["name"]) == {"wary"} and quiet["value"].isna().all() and set(quiet["reason"]) == {"NoOverlap"}
+    assert (quiet["unreleased"] - 1).abs().min() > 0.3 and not quiet["covers"].any()
+    s = simulation.summary(runs)
+    assert s.loc["wary", "refused"] == len(quiet) / 300 and s.loc["bold", "refused"] == 0
+    assert s.loc["wary", "coverage"] == 1 and s.loc["wary", "sd"] < s.loc["bold", "sd"]
+    assert s.loc["wary", "runs"] == 300
+
+
+def test_flagged_estimates_are_refusals_that_show_their_number():
+    runs = simulation.repeat(lambda k: bold(sample(k)).flagged("no"), range(20), 1.0)
+    assert runs["refused"].all() and runs["value"].notna().all() and set(runs["reason"]) == {"no"}
+    assert np.isnan(simulation.summary(runs).loc["estimate", "bias"])
+    assert simulation.summary(runs, answers_only=False).loc["estimate", "coverage"] > 0.5
+
+
+def test_an_answer_that_refuses_as_a_whole_counts_for_every_name():
+    runs = simulation.repeat(lambda k: {"a": wary(sample(k)), "b": bold(sample(k))}, range(40), {"a": 1.0, "b": 1.0})
+    assert 0 < runs["refused"].mean() < 1 and (runs.groupby("seed")["refused"].nunique() == 1).all()
+    runs = simulation.repeat(lambda k: wary(sample(k)), range(40), 1.0)
+    assert set(runs["name"]) == {"estimate"}
+
+
+def test_the_truth_may_depend_on_the_sample():
+    runs = simulation.repeat(sample, range(5), lambda x: float(x.mean()), {"bold": bold})
+    np.testing.assert_allclose(runs["value"], runs["truth"])
 
 
 def test_what_is_wrong_is_named():
