@@ -516,7 +516,7 @@ def test_the_effect_given_what_is_observed_is_the_average_over_hidden_causes(wor
     phi, quality = core.hidden_right[:, :-1], core.hidden_right[:, -1]
     scale = 1 / core.hidden_factors[0][0, -1]
     mean = float((core.hidden_taste[0].mean(axis=0) @ phi.mean(axis=0)) + quality.mean())
-    users, items = world.truth.hidden()
+    users, _ = world.truth.hidden()
     plug_in = []
     for (u, i, score), want in zip(log[["user", "item", "score"]].to_numpy(), got, strict=True):
         u, i = int(u), int(i)

@@ -6,12 +6,13 @@ import re
 
 import numpy as np
 
-from causalrec_lib.course.check import Answer, Wrong, call, exercise, expect_close
+from causalrec_lib.course.check import Answer, Wrong, call, exercise, expect_close, expect_refusal
 
-# Twelve pairs. Shown pairs have larger propensities, and the effect shrinks with them, as in the chapter.
-E = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.2, 0.8, 0.6, 0.5, 0.3, 0.2, 0.1])
-T = np.array([1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
-Y = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0])
+# Twelve pairs, five of them shown. Shown pairs have larger propensities, and the effect shrinks with them, as in the
+# chapter; two propensities are extreme, so that clipping shows.
+E = np.array([0.97, 0.8, 0.7, 0.6, 0.2, 0.8, 0.6, 0.5, 0.3, 0.2, 0.1, 0.02])
+T = np.array([1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
+Y = np.array([1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0])
 
 
 def _gap(y: np.ndarray, shown: np.ndarray, others: np.ndarray) -> float:
@@ -33,7 +34,8 @@ def check_hajek(answer: Answer) -> None:
     expect_close(
         call(answer, Y, T, E),
         ATE,
-        hint="Weight the shown by 1/e and the others by 1/(1-e), and take a weighted mean of each.",
+        hint="For how many pairs does a shown pair with e = 0.1 stand, and one that was not shown?",
+        recipe="Weight the shown by 1/e and the others by 1/(1-e), and take a weighted mean of each.",
         wrong={
             "That is Horvitz-Thompson: divide by the sum of each group's weights, not by n.": HT,
             "That is the naive difference: the weights are missing.": NAIVE,
@@ -65,51 +67,63 @@ def check_thinner_group(answer: Answer) -> None:
         expect_close(
             call(answer, t, e, 2.0),
             min(sizes),
-            hint="For each group: the square of the sum of its weights over the sum of their squares. Return the "
+            hint="Each group has its own effective sample size; which of the two limits the comparison?",
+            recipe="For each group: the square of the sum of its weights over the sum of their squares. Return the "
             "smaller.",
             wrong={
                 "That is the larger of the two groups; the comparison is as good as the worse one.": max(sizes),
                 "Both groups together hide the thin one: compute each group's size apart.": float(
                     w.sum() ** 2 / (w**2).sum()
                 ),
-                "That counts rows. Rows of unequal weight count for less.": 6.0,
+                "That counts rows. Rows of unequal weight count for less.": float(min(t.sum(), (1 - t).sum())),
                 "Turn the fraction over: the square of the sum goes on top.": 1 / min(sizes),
                 "That is the sum of both sizes; the thinner group decides.": sum(sizes),
             },
         )
-    said = {which: _refusal(answer, t, e, least=sum(_sizes(t, e)) / 2) for which, t, e in CASES}
-    ignored = [which for which, words in said.items() if words is None]
-    if len(ignored) == len(CASES):
-        raise Wrong(
-            "A group had fewer effective rows than `least`, and your function answered. A stop rule must stop: raise "
-            "ValueError."
+    for which, t, e in CASES:
+        sizes = sorted(_sizes(t, e))
+        said = expect_refusal(
+            answer,
+            t,
+            e,
+            sizes[0] * 1.02,
+            hint=f"The pairs that were {which} have fewer effective rows than `least`, and your function answered. A "
+            "stop rule must stop, for either group, as soon as one is too thin.",
         )
-    if ignored:
-        raise Wrong(
-            f"Your rule stops for one group only. The pairs that were {ignored[0]} can be the thin ones, too."
+        if _named(said) != which:
+            raise Wrong(
+                f"It stops, but the message does not say which group is too thin: here it is the pairs that were "
+                f"{which}. Name that group, and only that group, as 'shown' or 'not shown'."
+            )
+        expect_close(
+            call(answer, t, e, sizes[0] * 0.98),
+            sizes[0],
+            hint="Stop only below `least`; here both groups have enough effective rows.",
         )
-    if len(set(said.values())) == 1:
-        raise Wrong("It stops, but its message is the same for both groups. Name the group that is too thin.")
 
 
-def _refusal(answer: Answer, t: np.ndarray, e: np.ndarray, least: float) -> str | None:
-    """Words of the ValueError that the answer raises, without figures; None if it returns something."""
-    try:
-        call(answer, t, e, least)
-    except Wrong as err:
-        if isinstance(err.__cause__, ValueError):
-            return re.sub(r"[\d.]+", "", str(err.__cause__))
-        raise
-    return None
+def _named(message: str) -> str:
+    """Return the one group that a message names; empty if it names none or both."""
+    words = re.sub(
+        r"\bt ?={1,2} ?0\b|\b(not|un|non)[- ]?shown\b|\b(control|untreated|other)s?\b", " NOT ", message.lower()
+    )
+    words = re.sub(r"\bt ?={1,2} ?1\b|\bshown\b|\btreated\b", " YES ", words)
+    found = {"not shown": "NOT" in words, "shown": "YES" in words}
+    return "" if sum(found.values()) != 1 else next(name for name, there in found.items() if there)
 
 
 @exercise("weighting/01.3", task="Return the average effect on the pairs that were not shown.")
 def check_effect_on_the_rest(answer: Answer) -> None:
-    """Accept the ATC by weighting."""
+    """Accept the ATC by weighting, with means or with sums over the number of others."""
+    got = call(answer, Y, T, E)
+    sums = float(np.sum(T * Y * (1 - E) / E - (1 - T) * Y) / np.sum(1 - T))
+    if isinstance(got, int | float) and np.isclose(got, sums, rtol=1e-6):  # Horvitz-Thompson: also weighted
+        return
     expect_close(
-        call(answer, Y, T, E),
+        got,
         ATC,
-        hint="Weight 1 for the others; for each shown pair there are (1-e)/e pairs like it that were not shown.",
+        hint="Leave the others as they are. For each shown pair, how many like it were not shown?",
+        recipe="Weight 1 for the others; for each shown pair there are (1-e)/e pairs like it that were not shown.",
         wrong={
             "That is the effect on the shown (ATT); the question is about the others.": ATT,
             "That is the effect over all pairs (ATE).": ATE,
@@ -149,8 +163,9 @@ def check_estimate_and_error(answer: Answer) -> None:
         found,
         [value, errors["right"]],
         rtol=2e-2,
-        hint="Keep the estimate. The variance of sum(w y) / sum(w) with fixed w is sum(w^2 (y - mean)^2) / sum(w)^2; "
-        "add both groups, take the root, and return two numbers.",
+        hint="Keep the estimate. What is the variance of a weighted mean if its weights are fixed numbers?",
+        recipe="The variance of sum(w y) / sum(w) with fixed w is sum(w^2 (y - mean)^2) / sum(w)^2; add both groups, "
+        "take the root, and return two numbers.",
         wrong={
             "That is still the planted error: it takes a weight of ten for ten rows.": [value, errors["counts"]],
             "Close: dividing by the effective sample size assumes that noise and weights have nothing to do with "
@@ -159,4 +174,6 @@ def check_estimate_and_error(answer: Answer) -> None:
             "That is the variance; take its square root.": [value, errors["right"] ** 2],
         },
     )
-    expect_close(found[0], value, hint="The error is right, but the estimate moved; keep the two weighted means.")
+    expect_close(
+        found[0], value, rtol=1e-9, hint="The error is right, but the estimate moved; keep the two weighted means."
+    )

@@ -28,6 +28,13 @@ def _names_no_group(t, e, least):
     return min(_sizes(t, e))
 
 
+def _names_the_wrong_group(t, e, least):
+    shown, others = _sizes(t, e)
+    if min(shown, others) < least:
+        raise ValueError("too few rows among the " + ("not shown" if shown < others else "shown"))
+    return min(shown, others)
+
+
 def _planted(y, t, e):
     means, variance = [], 0
     for w in (t / e, (1 - t) / (1 - e)):
@@ -55,7 +62,7 @@ WRONG = {
         lambda y, t, e: y[t == 1].mean() - y[t == 0].mean(),
         lambda y, t, e: _gap(y, t, 1 / e, 1 / e),
         lambda y, t, e: _gap(y, t, e, 1 - e),
-        lambda y, t, e: _gap(y, t, 1 / np.clip(e, 0.3, 0.7), 1 / (1 - np.clip(e, 0.3, 0.7))),
+        lambda y, t, e: _gap(y, t, 1 / np.clip(e, 0.05, 0.95), 1 / (1 - np.clip(e, 0.05, 0.95))),
     ],
     "weighting/01.2": [
         lambda t, e, least: _size(np.where(t == 1, 1 / e, 1 / (1 - e))),
@@ -64,6 +71,7 @@ WRONG = {
         lambda t, e, least: max(_sizes(t, e)),
         _stops_for_the_shown_only,
         _names_no_group,
+        _names_the_wrong_group,
     ],
     "weighting/01.3": [
         lambda y, t, e: _gap(y, t, np.ones(len(y)), e / (1 - e)),
