@@ -55,7 +55,7 @@ def steps(chapter: Chapter) -> list[Step]:
     Returns
     -------
     list of Step
-        Lint, run, labs, form and checks, baseline, second run.
+        Lint, form, run, labs, checks, time, baseline, second run.
     """
     root = repo_root() or Path.cwd()
     name = f"{chapter.part}_{chapter.source.stem[:2]}.py"
@@ -70,15 +70,24 @@ def steps(chapter: Chapter) -> list[Step]:
         chapter.id if chapter.is_page else f"{chapter.part}/{chapter.source.stem[:2]}"
     )  # tests of exercises end here
     quiet = ("-q", "--tb=line", "--no-header", "-k", short)
+    other = ("--ignore", "tests/course/test_form.py", *quiet)
     todo = [
         Step("ruff check", (*python, "ruff", "check", *here)),
         Step("ruff format", (*python, "ruff", "format", "--check", *here)),
+        Step("form", (*python, "pytest", "tests/course/test_form.py", *quiet), needed=True),
         Step("run", (*python, "causalrec_lib.course.runner", chapter.id), needed=True),
         Step("labs", (*python, "causalrec_lib.course.cli", "labs", chapter.id)),
-        Step("form, checks and labs' tests", (*python, "pytest", "tests/course", *quiet)),
+        Step("checks and labs' tests", (*python, "pytest", "tests/course", *other)),
+        Step(
+            "time and memory",
+            (*python, "pytest", "tests/regression/test_runs.py", *quiet[:-1], f"memory and {short}"),
+        ),
         Step("baseline", (*python, "pytest", "tests/regression/test_baselines.py", *quiet)),
     ]
     if not chapter.after_chapters:
         second = f"build/second/ci/{chapter.id}.ok"
-        todo.append(Step("second run", ("make", "--no-print-directory", "STAGE=2", "PROFILE=ci", second)))
+        here_python = f"PY={sys.executable}"
+        todo.append(
+            Step("second run", ("make", "--no-print-directory", "STAGE=2", "PROFILE=ci", here_python, second))
+        )
     return todo

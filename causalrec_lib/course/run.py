@@ -122,7 +122,7 @@ class Run:
         quiet = os.environ.get("CAUSALREC_QUIET") == "1"
         yield from tqdm(items, desc=what, leave=False, disable=quiet)
 
-    def claim(self, words: str, holds: object) -> None:
+    def claim(self, words: str, holds: object, **numbers: float) -> None:
         """Stop a build if a comparison that the prose makes is false; in a lab, say so and go on.
 
         Parameters
@@ -131,6 +131,8 @@ class Run:
             The claim in words, for the message.
         holds : bool
             Whether the numbers of this run bear it out.
+        **numbers : float
+            What was compared, by name; shown if the claim is false.
 
         Raises
         ------
@@ -148,7 +150,11 @@ class Run:
         if holds:
             return
         if os.environ.get("CAUSALREC_STRICT") == "1":
-            raise AssertionError(f"{self.chapter}: the numbers of this run do not bear out the claim: {words}")
+            said = ", ".join(f"{name} = {float(value):.5g}" for name, value in numbers.items())
+            raise AssertionError(
+                f"{self.chapter}: the numbers of this run do not bear out the claim: {words}"
+                + (f" ({said})" if said else "; pass them, run.claim(words, holds, name=value), to see them here")
+            )
         print(
             f"Note: with these numbers (seed {self.seed}) it does not hold that {words.rstrip('.')}. The text was "
             "written for the course's seed; where it leans on this, trust your numbers."

@@ -83,7 +83,8 @@ def run(chapter: Chapter, profile: str = "ci", seed: int = DEFAULT_SEED, build: 
     at = paths(chapter, profile, build or build_dir())
     for path in at.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in (at["executed"], record_path(chapter.id, profile, build)):
+    kept = record_path(chapter.id, profile, build)
+    for stale in (at["executed"], kept, kept.with_suffix(".partial.json")):
         stale.unlink(missing_ok=True)
     jupytext.write(chapter.notebook, at["ipynb"], fmt="ipynb")
     part = at["executed"].with_suffix(".part.ipynb")
@@ -104,7 +105,9 @@ def run(chapter: Chapter, profile: str = "ci", seed: int = DEFAULT_SEED, build: 
                 config=config,
             )  # fmt: skip
     except BaseException as err:
-        record_path(chapter.id, profile, build).unlink(missing_ok=True)  # half a run's records are nobody's baseline
+        half = record_path(chapter.id, profile, build)  # nobody's baseline, but an author wants to see the numbers
+        if half.is_file():
+            half.replace(half.with_suffix(".partial.json"))
         if isinstance(err, PapermillExecutionError):
             raise ChapterFailed(_explain(chapter, err, at["log"])) from err
         raise
@@ -120,6 +123,7 @@ def run(chapter: Chapter, profile: str = "ci", seed: int = DEFAULT_SEED, build: 
 def _kernel_environment(build: Path, source: str) -> Iterator[None]:
     """Set what the kernel inherits, and put this process's environment back afterwards."""
     before = dict(os.environ)
+    os.environ.setdefault("PYTHONHASHSEED", "0")  # the order of sets, of whatever prints them
     os.environ.update(CAUSALREC_STRICT="1", CAUSALREC_QUIET="1", JUPYTER_PREFER_ENV_PATH="1")
     os.environ.update(CAUSALREC_BUILD=str(build), CAUSALREC_SOURCE=source)
     try:
@@ -137,7 +141,7 @@ def _explain(chapter: Chapter, err: PapermillExecutionError, log: Path) -> str:
     place, line = _place(chapter, err.source, 1 if failing is None else int(failing[1])), ""
     if failing is not None:
         line = f"  {failing[2].strip()}\n"
-        frames = re.findall(r"^File (\S+?:\d+), in (\w+)", told, re.M)
+        frames = re.findall(r"^File (\S+?:\d+), in ([\w.]+)", told, re.M)
         line += f"raised in {frames[-1][1]}, {frames[-1][0]}\n" if frames else ""
     return (
         f"chapter {chapter.id} failed in cell {err.cell_index} (In [{err.exec_count}]){place}:\n"
@@ -155,12 +159,14 @@ def _place(chapter: Chapter, cell: str, line: int) -> str:
 
 
 def _write_run(path: Path, chapter: Chapter, profile: str, seconds: float) -> None:
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    peak = used.ru_maxrss
     peak_mb = peak / (1024 if sys.platform != "darwin" else 1024**2)
     facts = {
         "chapter": chapter.id,
         "profile": profile,
         "seconds": round(seconds, 2),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
         "peak_mb": round(peak_mb, 1),
         "max_seconds": chapter.meta.get("max_seconds"),
         "finished": time.strftime("%Y-%m-%d %H:%M:%S"),

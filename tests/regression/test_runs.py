@@ -22,7 +22,8 @@ def test_time_and_memory(chapter):
     facts = run_facts(chapter.id)
     limit = chapter.meta["max_seconds"]
     assert limit <= (150 if chapter.part in ("language", "latent") else 60)
-    assert facts["seconds"] <= limit, f"{chapter.id} took {facts['seconds']} s, declared {limit}"
+    # processor time: on cores that other work shares, the clock says how busy they are
+    assert facts["cpu_seconds"] <= limit, f"{chapter.id} took {facts['cpu_seconds']} s, declared {limit}"
     assert facts["peak_mb"] <= MAX_MB
 
 
