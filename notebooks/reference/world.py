@@ -105,13 +105,13 @@ plots.draw_dag(
 plots.draw_dag(
     world.dag("position"),
     alt=(
-        "Causal graph of position and clicks. Score, popularity, sponsored, segment, the platform's hidden model of "
+        "Causal graph of position and clicks. Score, popularity, sponsored, segment, the platform's model of "
         "the user and a shuffle point to position; position points to clicked, and so do score, hidden affinity, "
         "popularity, activity, price and annoyed."
     ),
     caption=(
-        "Orange arrows make a slot: adjusting for the score of the item leaves a path through the platform's model of "
-        "the user. Adjust for user and item, or use sessions that were shuffled."
+        "Orange arrows make a slot: adjusting for the score of the item leaves a path through the platform's model "
+        "of the user. Adjust for user and item, or use sessions that were shuffled."
     ),
     figsize=(9.0, 4.6),
 )
@@ -293,8 +293,8 @@ run.record("few_clicks", make_world(1000, 300, parameters=Parameters.few_clicks(
 #
 # **What does not.** Real click rates are far lower than the world's: at real rates every chapter would need
 # millions of rows to say the same thing. `Parameters.few_clicks()` has them, for those who want to see it
-# ({glue:text}`few_clicks:.3f` clicks a shown slot). Ratings spread more evenly over items than in MovieLens, because every
-# pair has a chance to be exposed. Friends are drawn by taste alone, nobody learns, and no competitor reacts. A
+# ({glue:text}`few_clicks:.3f` clicks a shown slot). Ratings spread more evenly over items than in MovieLens, because
+# every pair has a chance to be exposed. Friends are drawn by taste alone, nobody learns, and no competitor reacts. A
 # method that fails here will hardly work out there; a method that works here has passed an easy exam.
 #
 # ## Using it
@@ -312,10 +312,11 @@ run.record("few_clicks", make_world(1000, 300, parameters=Parameters.few_clicks(
 #
 # | log | question | truth |
 # |---|---|---|
-# | `exposure_log` | what does showing do? | `ate`, `att`, `ato`, `cate`, `cate_given_observed`, `pairs`, `late`, `spillover` |
+# | `exposure_log` | what does showing do? | `ate`, `att`, `ato`, `late`, `cate`, `cate_given_observed`, `pairs` |
+# | the same under interference | what do friends do? | `spillover` |
 # | `bandit_log` | what is a policy worth? | `policy_value`, `best_policy`, `logging_value` |
-# | `slate_log`, `slate_candidates` | what does position do? | `position_effect`, `slate_value`, `slate_policy_value` |
-# | `ratings_log`, `survey` | what do people like? | `mean_stars`, `stars`, `ratings`, `rating_propensity`, `rated_share` |
+# | `slate_log`, `slate_candidates` | what does position do? | `position_effect`, `slate_policy_value` |
+# | `ratings_log`, `survey` | what do people like? | `mean_stars`, `ratings`, `rating_propensity`, `rated_share` |
 # | `text_treatment_log` | what do words do? | `attribute_effect` |
 # | `reactions` | what do promises cost? | `mediation`, `reaction_effect` |
 # | `ab_test` | does the trial tell? | `ab_effect`, `compliance_types` |

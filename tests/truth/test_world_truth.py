@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 from scipy.stats import binom, norm
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -221,15 +221,15 @@ def test_shuffled_sessions_reveal_the_effect_of_position(world):
 
 
 def test_a_slate_policy_is_worth_its_clicks_on_and_off(world):
-    log = world.slate_log(20_000, 3, randomised_share=0.0, with_slate_propensity=True)
+    log = world.slate_log(40_000, 2, randomised_share=0.0, with_slate_propensity=True)
     session = log.groupby("session").agg(clicks=("clicked", "sum"), e=("slate_propensity", "first"))
-    want = world.truth.slate_policy_value("logging", 20_000, 3)
+    want = world.truth.slate_policy_value("logging", 40_000, 2)
     se = session["clicks"].std() / np.sqrt(len(session))
     assert session["clicks"].mean() == pytest.approx(want, abs=4 * se)
-    even = world.truth.slate_policy_value("random", 20_000, 3, temperature=1.0)
-    ips = session["clicks"] / session["e"] / (20 * 19 * 18)
+    even = world.truth.slate_policy_value("random", 40_000, 2, temperature=1.0)
+    ips = session["clicks"] / session["e"] / (20 * 19)
     assert ips.mean() == pytest.approx(even, abs=5 * ips.std() / np.sqrt(len(ips)))
-    assert want - even > 8 * max(se, ips.std() / np.sqrt(len(ips)))
+    assert want - even > 5 * max(se, ips.std() / np.sqrt(len(ips)))
 
 
 def test_a_slate_is_worth_its_clicks(world):
@@ -422,8 +422,8 @@ def test_a_trend_scales_the_effect_and_drives_a_switchback(world):
     assert value == pytest.approx(want, abs=5 * se)
     assert abs(full - want) > 10 * se
     log = world.ab_test(*arms, "switchback", n=N, trend=0.8)
-    by_period = log.groupby("period")["consumed"].mean()
-    assert np.corrcoef(by_period.index, by_period)[0, 1] > 0.7
+    late = log.groupby(log["period"] >= 14)["consumed"].mean()
+    assert late[True] > 1.3 * late[False]
 
 
 def test_the_feedback_loop_collapses_above_an_exponent_of_one(world):
@@ -548,14 +548,14 @@ def test_no_learner_beats_the_effect_given_what_is_observed(world):
 
 @pytest.mark.parametrize("confounding", ["text", "hidden"])
 def test_the_observed_propensity_averages_hidden_causes_out(confounding):
-    w = make_world(confounding=confounding)
-    log = w.exposure_log(400_000)
+    w = make_world(400, 3000, text="templates", confounding=confounding)
+    log = w.exposure_log(300_000)
     known = w.truth.pairs(log)
-    groups = [pd.qcut(log["log_popularity"].rank(method="first"), 4, labels=False), pd.qcut(log["score"], 4)]
-    e, x = (known[c].groupby(groups, observed=True).mean() for c in ("propensity", "propensity_observed"))
-    assert np.abs(e - x).max() < 0.02  # 250 items a group: their qualities average out up to chance
-    without = expit(w.core.parameters.a0 + 0 * e)
-    assert np.abs(e - without).max() > 0.2
+    groups = [pd.qcut(log[c].rank(method="first"), 4, labels=False) for c in ("log_popularity", "score")]
+    known["at zero"] = expit(logit(known["propensity"]) - known["hidden"])  # hidden causes set to their mean
+    mean = known[["propensity", "propensity_observed", "at zero"]].groupby(groups).mean()
+    assert np.abs(mean["propensity"] - mean["propensity_observed"]).max() < 0.015  # qualities of 750 items a group
+    assert np.abs(mean["propensity"] - mean["at zero"]).max() > 0.045
     odds = known[["propensity", "propensity_observed"]] / (1 - known[["propensity", "propensity_observed"]])
     gamma = np.log(odds["propensity"] / odds["propensity_observed"])
     assert np.corrcoef(gamma, known["hidden"])[0, 1] > 0.97
