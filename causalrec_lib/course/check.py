@@ -6,9 +6,10 @@ import html
 import importlib
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
+from causalrec_lib.course import attempts
 from causalrec_lib.course.answers import Answer, Unanswered, Wrong, call, expect_refusal
 from causalrec_lib.course.compare import expect_close, expect_on_draws
 
@@ -138,8 +139,26 @@ def load(exercise_id: str) -> tuple[str, Callable[[Answer], None]]:
     return _CHECKS[exercise_id]
 
 
+def exercises(chapters: Iterable[str]) -> list[str]:
+    """Return the exercises that have checks, of chapters whose checks were loaded.
+
+    Parameters
+    ----------
+    chapters : iterable of str
+        For example "weighting/01".
+
+    Returns
+    -------
+    list of str
+        Ids, in the order of their numbers.
+    """
+    heads = set(chapters)
+    found = (_ID.fullmatch(e) for e in _CHECKS if e.rpartition(".")[0] in heads)
+    return [m[0] for m in sorted((m for m in found if m), key=lambda m: (m["part"], m["chapter"], int(m["number"])))]
+
+
 def check(exercise_id: str, answer: Answer) -> Result:
-    """Check an answer and say what is right or what to think about.
+    """Check an answer and say what is right or what to think about; after three different answers, how to do it.
 
     Parameters
     ----------
@@ -163,13 +182,17 @@ def check(exercise_id: str, answer: Answer) -> Result:
     task, function = load(exercise_id)
     if not callable(answer):
         raise ValueError(f"answer must be the function that exercise {exercise_id} asks for, but is {answer!r}.")
+    recipe = ""
     try:
         function(answer)
         result = Result(exercise_id, "passed", "well done.")
     except Unanswered as err:
         result = Result(exercise_id, "unanswered", f"{task} ({err})")
     except Wrong as err:
-        result = Result(exercise_id, "wrong", str(err))
+        result, recipe = Result(exercise_id, "wrong", str(err)), err.recipe
+    tried = attempts.note(exercise_id, answer, result.verdict)
+    if recipe and tried >= attempts.RECIPE_FROM:
+        result = replace(result, message=f"{result.message} Step by step: {recipe}")
     if os.environ.get("CAUSALREC_STRICT") == "1" and not result.passed:
         raise CheckFailed(repr(result))
     return result

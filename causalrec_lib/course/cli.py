@@ -244,6 +244,27 @@ def _labs(
         out.print(str(path), highlight=False, soft_wrap=True)
 
 
+@app.command("grade")
+def _grade(
+    folder: Annotated[Path, typer.Argument(help="the notebooks that were handed in", exists=True, file_okay=False)],
+    csv: Annotated[Path | None, typer.Option(help="write one row a notebook here")] = None,
+    limit: Annotated[float, typer.Option(help="seconds for one exercise")] = 10.0,
+) -> None:
+    """Run the checks on handed-in notebooks: the answers alone, each notebook in a process of its own."""
+    from causalrec_lib.course import grade as grading
+    from causalrec_lib.course.records import repo_root
+
+    def tell(g: grading.Grade) -> None:
+        told = g.problem or "  ".join(f"{e} {v}" for e, (v, _) in g.verdicts.items())
+        out.print(f"{g.file}  {g.name or '-'}  {g.passed}/{len(g.verdicts)}  {told}", markup=False, soft_wrap=True)
+
+    known = grading.wanted(repo_root() or repo_root(Path(__file__)))
+    grades = _or_exit(grading.grade, folder, known, limit, tell)
+    if csv:
+        grading.write_csv(grades, csv)
+        out.print(f"{len(grades)} rows written to {csv}", highlight=False, soft_wrap=True)
+
+
 @app.command("new-chapter")
 def _new_chapter(part: str, name: str) -> None:
     """Write the template of a chapter, of its checks and of their wrong answers."""

@@ -55,9 +55,9 @@ def lab(chapter: Chapter, role: str, context: Context, repo: Repository | None =
     code = [notebook.text(c) for c in source["cells"] if c["cell_type"] == "code"]
     setup = _code(setup_cell(repo, extras(code), chapter.data()), {"cellView": "form", "tags": ["setup"]})
     references = context.bibliography.section()
-    tail = [{"cell_type": "markdown", "metadata": {}, "source": references}] if references else []
+    tail = [_markdown(references)] if references else []
     return {
-        "cells": _identified([setup, *cells, *tail], f"{chapter.id}|{role}"),
+        "cells": _identified([setup, *cells, *tail, *_report()], f"{chapter.id}|{role}"),
         "metadata": _metadata(chapter, role),
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -78,6 +78,20 @@ def _cell(cell: Cell, role: str, label: str | None, context: Context) -> Cell:
     if {"quiz", "hide-input"} & set(notebook.tags(cell)):
         metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
     return _code(source, metadata)
+
+
+def _markdown(source: str) -> Cell:
+    return {"cell_type": "markdown", "metadata": {}, "source": source}
+
+
+def _report() -> list[Cell]:
+    """Return the last cells of a lab: a table of what passed, and a line to hand in."""
+    code = ["# @title Your report", "from causalrec_lib.course import report", ""]
+    code += [f'NAME = "{notebook.NOBODY}"  # @param {{type:"string"}}', "report(NAME)"]
+    text = (
+        "## Your report\n\nPut your name into the next cell and run it: it lists your answers in a line to hand in."
+    )
+    return [_markdown(text), _code("\n".join(code), {"cellView": "form", "tags": ["report"]})]
 
 
 def _code(source: str, metadata: dict[str, Any]) -> Cell:

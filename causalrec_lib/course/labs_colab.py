@@ -6,12 +6,13 @@ import ast
 import importlib.util
 import os
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from causalrec_lib.course.edition import git
 
 _SCP = re.compile(r"^(?:[\w.-]+@)([\w.-]+):(?!//)(.+)$")
 _PLUMBING = ("causalrec_lib.course", "causalrec_lib.data")
@@ -86,28 +87,6 @@ def repository(root: Path) -> Repository | None:
     url = public_url(address or git(root, "remote", "get-url", "origin"))
     ref = os.environ.get("CAUSALREC_REPO_REF") or settings.get("ref") or git(root, "rev-parse", "HEAD")
     return Repository(url, ref) if url and ref else None
-
-
-def git(root: Path, *arguments: str) -> str:
-    """Return what a git command prints.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-        The course's folder.
-    *arguments : str
-        Command and options.
-
-    Returns
-    -------
-    str
-        Without blanks around it; empty if it fails or there is no git.
-    """
-    try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
-    except FileNotFoundError:  # no git here: no remote to read
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def extras(sources: Iterable[str]) -> list[str]:

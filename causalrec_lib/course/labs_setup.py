@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from causalrec_lib.course.labs_colab import Repository, git, repository
+from causalrec_lib.course.edition import git
+from causalrec_lib.course.labs_colab import Repository, repository
 from causalrec_lib.course.records import build_dir, repo_root
 
 SOURCES = ("causalrec_lib", "data", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+NOBODY = "your name"
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 _HEADING = re.compile(r"^#{2,4}\s+(Exercise\s+(?:\d+\.)?\d+\b[^\n]*)$", re.M)
 Cell = dict[str, Any]

@@ -130,12 +130,13 @@ def test_a_lab_is_a_valid_notebook_and_the_same_bytes_each_time(chapter):
 @pytest.mark.parametrize("chapter", EVERY, ids=ids(EVERY))
 def test_a_lab_starts_with_its_set_up_and_fetches_what_the_chapter_declares(chapter):
     student, _ = both(chapter)
-    setup, *_, references = student["cells"]
+    setup, *_, references, _, report = student["cells"]
     call = ast.parse(setup["source"]).body[-1].value
     source, wanted, data = (ast.literal_eval(a) for a in call.args)
     assert source == f"causalrec-lib{wanted} @ git+{REPO.url}@{REPO.ref}"
     assert data == chapter.data()
     assert references["source"].startswith("## References\n")
+    assert "report" in notebook.tags(report)
     assert 'PROFILE = "ci"' in next(c["source"] for c in student["cells"] if "parameters" in notebook.tags(c))
     quizzes = [c for c in student["cells"] if "quiz" in notebook.tags(c)]
     assert quizzes

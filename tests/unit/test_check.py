@@ -1,5 +1,6 @@
 """Exercise checks: verdicts, hints, ids, and the strict mode of builds."""
 
+import re
 import sys
 import types
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from causalrec_lib.course import attempts, report
 from causalrec_lib.course.check import (
     CheckFailed,
     Result,
@@ -20,6 +22,7 @@ from causalrec_lib.course.check import (
     expect_refusal,
     load,
 )
+from causalrec_lib.course.edition import edition
 
 REGISTRY = "causalrec_lib.course.check"  # the package re-exports the function under the module's name
 HINT = "Think of the sum of the weights."
@@ -344,3 +347,53 @@ def test_a_constant_is_right_on_one_data_set_only():
         expect_on_draws(np.median, _make, hint=HINT)
     with pytest.raises(Unanswered):
         expect_on_draws(lambda y: None, _make, hint=HINT)
+
+
+# --- tries, recipes and the report --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def taught(monkeypatch):
+    """A check with a recipe, and an empty log of tries."""
+    monkeypatch.setattr(attempts, "LOG", {})
+
+    @exercise("sample/42.2", task="Return the mean.")
+    def check_mean(answer):
+        expect_close(
+            call(answer, np.array([1.0, 2.0, 6.0])), 3.0, hint="Think of a seesaw.", recipe="Sum over count."
+        )
+
+
+@pytest.mark.usefixtures("taught")
+def test_the_recipe_comes_with_the_third_different_answer():
+    def said(answer):
+        return check("sample/42.2", answer).message
+
+    hint, recipe = "Think of a seesaw.", "Think of a seesaw. Step by step: Sum over count."
+    assert said(lambda y: _stub("open")) == "Return the mean. (open)"
+    assert [said(lambda y: 0.0) for _ in range(5)] == [hint] * 5, "the same answer again is no new try"
+    assert said(lambda y: y.max()) == hint
+    assert said(lambda y: np.median(y)) == recipe
+    assert said(lambda y: 0.0) == recipe
+    assert said(lambda y: y.mean()) == "well done."
+
+
+@pytest.mark.usefixtures("taught")
+def test_a_report_lists_each_exercise_and_gives_a_line_to_hand_in():
+    with pytest.raises(ValueError, match="no check was run"):
+        report("Ann")
+    check("sample/42.2", lambda y: 0.0)
+    check("sample/42.2", lambda y: y.mean())
+    found = report(" Ann  <b> ")
+    assert found.rows == (("sample/42.1", "open", 0), ("sample/42.2", "passed", 2))
+    assert re.fullmatch(
+        r"Ann <b>; 1 of 2 passed; sample/42\.1 open; sample/42\.2 passed \(2\); causalrec-lib \S+", found.line
+    )
+    assert "Ann &lt;b&gt;" in found._repr_html_() and "<td>2</td>" in found._repr_html_()
+    assert found.line in repr(found)
+    with pytest.raises(ValueError, match="name must be yours"):
+        report(" ")
+
+
+def test_the_edition_names_version_and_commit():
+    assert re.fullmatch(r"\d+\.\d+\.\d+(\+g[0-9a-f]{7}(\.dirty)?)?", edition())
