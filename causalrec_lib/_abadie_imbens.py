@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from causalrec_lib._neighbours import IntArray
+from causalrec_lib._neighbours import TIE, IntArray
 from causalrec_lib._propensity import PropensityFit
 from causalrec_lib._validate import FloatArray
 
@@ -14,7 +14,10 @@ from causalrec_lib._validate import FloatArray
 def conditional_variance(
     y: FloatArray, t: FloatArray, space: FloatArray, rows: IntArray, neighbours: int
 ) -> FloatArray:
-    """Return J / (J + 1) (y_i - mean of its J nearest in the own group)^2 for the given rows.
+    """Return M / (M + 1) (y_i - mean of its M nearest in the own group)^2 for the given rows.
+
+    M is the number asked for, or more where several are as near as the last of them: all of those count, so that
+    neither the order of rows nor the last bits of a distance decide.
 
     Parameters
     ----------
@@ -27,7 +30,7 @@ def conditional_variance(
     rows : ndarray of shape (k,)
         Rows to compute.
     neighbours : int
-        J.
+        Neighbours asked for.
 
     Returns
     -------
@@ -57,33 +60,48 @@ def conditional_variance(
             raise ValueError(f"t has a single row with t={group:g}; its conditional variance can't be estimated.")
         j = min(neighbours, len(members) - 1)
         position = np.searchsorted(members, rows[here])
-        find = _near_on_line if space.shape[1] == 1 else _near_in_space
-        near = find(space[members], position, j)
-        mean = y[members[near]].mean(axis=1)
-        out[here] = j / (j + 1) * (y[rows[here]] - mean) ** 2
+        own = y[members] - y[members].mean()  # centred, so that sums lose no digits
+        count, total = (_on_line if space.shape[1] == 1 else _in_space)(space[members], own, position, j)
+        count, total = count - 1, total - own[position]  # all but the row itself
+        out[here] = count / (count + 1) * (own[position] - total / count) ** 2
     return out
 
 
-def _near_on_line(space: FloatArray, position: IntArray, j: int) -> IntArray:
-    """Return, for rows at `position`, the j nearest others on the line."""
+def _on_line(space: FloatArray, y: FloatArray, position: IntArray, j: int) -> tuple[FloatArray, FloatArray]:
+    """Return, for rows at `position`, how many lie as near as the j-th nearest other, and their sum of y."""
     order = np.argsort(space[:, 0], kind="stable")
-    s = space[order, 0]
-    rank = np.empty(len(s), dtype=np.int64)
-    rank[order] = np.arange(len(s))
-    window = rank[position][:, None] + np.r_[np.arange(-j, 0), np.arange(1, j + 1)]
-    inside = (window >= 0) & (window < len(s))
-    clipped = np.clip(window, 0, len(s) - 1)
-    gaps = np.where(inside, np.abs(s[clipped] - space[position, 0][:, None]), np.inf)
-    best = np.argpartition(gaps, j - 1, axis=1)[:, :j]
-    return order[np.take_along_axis(clipped, best, axis=1)]
+    s, sums = space[order, 0], np.r_[0.0, np.cumsum(y[order])]
+    here = space[position, 0]
+    window = np.searchsorted(s, here)[:, None] + np.arange(-j, j + 1)  # the row itself is among its equals
+    gaps = np.where(
+        (window >= 0) & (window < len(s)), np.abs(s[np.clip(window, 0, len(s) - 1)] - here[:, None]), np.inf
+    )
+    radius = np.partition(gaps, j, axis=1)[:, j] + TIE * np.abs(s).max(initial=1e-300)
+    low, high = np.searchsorted(s, here - radius, "left"), np.searchsorted(s, here + radius, "right")
+    return (high - low).astype(np.float64), sums[high] - sums[low]
 
 
-def _near_in_space(space: FloatArray, position: IntArray, j: int) -> IntArray:
-    """Return, for rows at `position`, the j nearest others in space."""
-    _, hits = cKDTree(space, balanced_tree=False).query(space[position], k=j + 1)
-    self_at = hits == position[:, None]
-    self_at[~self_at.any(axis=1), -1] = True  # duplicates crowded the row itself out: drop the last instead
-    return hits[~self_at].reshape(len(position), j)
+def _in_space(space: FloatArray, y: FloatArray, position: IntArray, j: int) -> tuple[FloatArray, FloatArray]:
+    """Return, for rows at `position`, how many lie as near as the j-th nearest other, and their sum of y.
+
+    Equal rows are one point that counts several times, so that a column of two values costs no more than any other.
+    """
+    points, which = np.unique(space, axis=0, return_inverse=True)
+    which = which.reshape(-1)
+    rows, sums = np.bincount(which).astype(np.float64), np.bincount(which, weights=y)
+    asked, back = np.unique(which[position], return_inverse=True)
+    tree = cKDTree(points, balanced_tree=False)
+    k = min(j + 2, len(points))
+    gaps, near = (a.reshape(len(asked), k) for a in tree.query(points[asked], k=k))
+    enough = np.cumsum(rows[near], axis=1) > j
+    last = np.where(enough.any(axis=1), enough.argmax(axis=1), k - 1)
+    radius = np.take_along_axis(gaps, last[:, None], axis=1)[:, 0] + 100 * TIE * np.abs(points).max(initial=1e-300)
+    inside = gaps <= radius[:, None]
+    count, total = (rows[near] * inside).sum(axis=1), (sums[near] * inside).sum(axis=1)
+    for i in np.flatnonzero(inside[:, -1] & (k < len(points))):  # there may be more at this distance
+        ball = np.sort(tree.query_ball_point(points[asked[i]], radius[i]))
+        count[i], total[i] = rows[ball].sum(), sums[ball].sum()
+    return count[back], total[back]
 
 
 def score_adjustment(

@@ -52,6 +52,8 @@ class Matches:
         Names of the covariates.
     fit : PropensityFit, optional
         The propensity model behind the score.
+    beyond : str
+        Options that the theory of the standard error does not cover, in words.
 
     Notes
     -----
@@ -70,6 +72,7 @@ class Matches:
     X: FloatArray | None = field(repr=False, default=None)
     names: tuple[str, ...] = ()
     fit: PropensityFit | None = field(repr=False, default=None)
+    beyond: str = ""
 
     @property
     def own(self) -> FloatArray:
@@ -127,7 +130,7 @@ def match(
     estimand : {"ATT", "ATC", "ATE"}
         Who needs partners: the treated, the controls, or everybody.
     metric : {"propensity", "logit", "mahalanobis", "scaled", "euclidean"}
-        Distance: of the propensity or its log-odds (fitted if X is a table; a vector is taken as the score itself),
+        Distance: of the propensity or its log-odds (fitted if X is a table; one column is taken as the score itself),
         or between covariates: by their covariance, each over its standard deviation, or as they are.
     method : {"nearest", "optimal", "full"}
         Nearest neighbour; pairs without replacement at least total distance; or sets that use everybody.
@@ -173,6 +176,8 @@ def match(
     _check_options(estimand, metric, method, ratio, replace, ties, order)
     reach = np.inf if caliper is None else _validate.number(caliper, "caliper", low=0.0)
     space, covariates, names, fit = _coordinates(X, group, metric)
+    space = _neighbours.snapped(space)
+    name = metric if fit is not None or metric not in ("propensity", "logit") else "a score"
     rank = _priority(space, order, seed)
     sides = {"ATT": (1.0,), "ATC": (0.0,), "ATE": (1.0, 0.0)}[estimand]
 
@@ -200,7 +205,8 @@ def match(
         unmatched=np.flatnonzero(np.isin(group, sides) & (count == 0)),
         t=group,
         estimand=estimand,
-        method=_describe(metric, method, ratio, replace, caliper, exact),
+        method=_describe(name, method, ratio, replace, caliper, exact),
+        beyond=_beyond(method, replace, caliper),
         space=space,
         X=covariates,
         names=names,
@@ -285,6 +291,13 @@ def _by_stratum(
     if not found:
         return Pairs(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
     return Pairs(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+
+def _beyond(method: str, replace: bool, caliper: float | None) -> str:
+    """Name what the theorem on matching with an estimated score leaves out."""
+    words = {"full": "full matching", "optimal": "optimal matching"}.get(method, "")
+    words = words or ("" if replace else "matching without replacement")
+    return " and ".join(w for w in (words, "" if caliper is None else "a caliper") if w)
 
 
 def _describe(

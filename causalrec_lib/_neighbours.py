@@ -19,7 +19,8 @@ from causalrec_lib._validate import FloatArray
 IntArray = NDArray[np.int64]
 MAX_CELLS = 25_000_000  # focal x partner table that optimal, full and spatial greedy matching may fill (200 MB)
 MAX_PAIRS = 50_000_000
-_TIE = 1e-12  # distances this close, relative to the coordinates' size, are the same distance
+TIE = 1e-12  # numbers this close, relative to the coordinates' size, are the same number
+_SAME_COST = 1e-9  # costs in a table this close, relative to the largest, are the same cost
 
 
 class Pairs(NamedTuple):
@@ -28,6 +29,21 @@ class Pairs(NamedTuple):
     focal: IntArray
     partner: IntArray
     distance: FloatArray
+
+
+def snapped(space: FloatArray) -> FloatArray:
+    """Return coordinates in which numbers that differ by rounding only are equal, column by column.
+
+    Rows with equal covariates may get scores that differ in their last bits, and in which way depends on the
+    processor. Runs of numbers closer than the tolerance take the smallest of the run.
+    """
+    out = np.empty_like(space)
+    for j in range(space.shape[1]):
+        order = np.argsort(space[:, j], kind="stable")
+        s = space[order, j]
+        new = np.r_[True, np.diff(s) > TIE * np.abs(s).max(initial=1e-300)]
+        out[order, j] = s[new][np.cumsum(new) - 1]
+    return out
 
 
 def nearest(focal: FloatArray, partner: FloatArray, ratio: int, ties: str, caliper: float) -> Pairs:
@@ -47,13 +63,13 @@ def _nearest_on_line(focal: FloatArray, partner: FloatArray, ratio: int, all_tie
     window = np.searchsorted(s, f)[:, None] + np.arange(-ratio, ratio)
     inside = (window >= 0) & (window < len(s))
     gaps = np.where(inside, np.abs(s[np.clip(window, 0, len(s) - 1)] - f[:, None]), np.inf)
+    slack = TIE * max(np.abs(s).max(), np.abs(f).max(), 1e-300)
     if all_ties:
-        slack = _TIE * max(np.abs(s).max(), np.abs(f).max(), 1e-300)
         radius = np.partition(gaps, ratio - 1, axis=1)[:, ratio - 1] + slack
         low, high = np.searchsorted(s, f - radius, "left"), np.searchsorted(s, f + radius, "right")
         owner, hit = _ranges(low, high)
     else:
-        best = np.argsort(gaps, axis=1, kind="stable")[:, :ratio]
+        best = np.argsort(np.round(gaps / slack), axis=1, kind="stable")[:, :ratio]
         owner, hit = np.repeat(np.arange(len(f)), ratio), np.take_along_axis(window, best, axis=1).ravel()
     return Pairs(owner, order[hit], np.abs(s[hit] - f[owner]))
 
@@ -74,23 +90,28 @@ def _ranges(low: IntArray, high: IntArray) -> tuple[IntArray, IntArray]:
 
 def _nearest_in_space(focal: FloatArray, partner: FloatArray, ratio: int, all_ties: bool) -> Pairs:
     tree = cKDTree(partner, balanced_tree=False)  # unbalanced: duplicate rows would make a balanced tree degenerate
-    k = min(ratio + 1, len(partner)) if all_ties else ratio
+    k = min(ratio + 1, len(partner))
     gaps, hits = (a.reshape(len(focal), k) for a in tree.query(focal, k=k))
     owner = np.repeat(np.arange(len(focal)), ratio)
     hit = hits[:, :ratio].ravel()
-    if all_ties and k > ratio:
-        slack = _TIE * 100 * max(np.abs(partner).max(), np.abs(focal).max(), 1e-300)
+    slack = TIE * 100 * max(np.abs(partner).max(), np.abs(focal).max(), 1e-300)
+    if k > ratio:
         tied = gaps[:, ratio] <= gaps[:, ratio - 1] + slack
         if tied.any():
             reach = gaps[tied, ratio - 1] + slack
             total = int(tree.query_ball_point(focal[tied], reach, return_length=True).sum())
-            _ranges(np.zeros(1, dtype=np.int64), np.array([total if total > MAX_PAIRS else 0]))
+            _ranges(np.zeros(1, dtype=np.int64), np.array([total if all_ties and total > MAX_PAIRS else 0]))
             balls = tree.query_ball_point(focal[tied], reach, return_sorted=True)
             count = np.fromiter(map(len, balls), dtype=np.int64, count=len(balls))
             alone = ~tied[owner]
             owner = np.concatenate([owner[alone], np.repeat(np.flatnonzero(tied), count)])
             hit = np.concatenate([hit[alone], *map(np.asarray, balls)]).astype(np.int64)
-    return Pairs(owner, hit, np.linalg.norm(focal[owner] - partner[hit], axis=1))
+    gap = np.linalg.norm(focal[owner] - partner[hit], axis=1)
+    if not all_ties:  # of those that tie, the first in the order of rows
+        order = np.lexsort((hit, np.round(gap / slack), owner))
+        order = order[np.arange(len(order)) - np.searchsorted(owner[order], owner[order]) < ratio]
+        owner, hit, gap = owner[order], hit[order], gap[order]
+    return Pairs(owner, hit, gap)
 
 
 def greedy(focal: FloatArray, partner: FloatArray, ratio: int, caliper: float, order: IntArray) -> Pairs:
@@ -110,6 +131,7 @@ def _greedy_on_line(
     sort = np.argsort(partner[:, 0], kind="stable")
     s = partner[sort, 0]
     values, at, mine = s.tolist(), np.searchsorted(s, focal[:, 0]).tolist(), focal[:, 0].tolist()
+    slack = TIE * float(np.abs(partner).max(initial=1e-300))
     right, left = list(range(len(s) + 1)), list(range(len(s) + 1))  # left is shifted by one; len(s) and 0 mean none
     owner: list[int] = []
     hit: list[int] = []
@@ -121,7 +143,7 @@ def _greedy_on_line(
             to_left = here - values[low] if low >= 0 else np.inf
             if min(to_right, to_left) > caliper or min(to_right, to_left) == np.inf:
                 continue
-            j = low if to_left <= to_right else r
+            j = low if to_left <= to_right + slack else r
             right[j], left[j + 1] = j + 1, j
             owner.append(i)
             hit.append(j)
@@ -159,7 +181,9 @@ def distances(focal: FloatArray, partner: FloatArray, what: str) -> FloatArray:
             f"X: {what} needs a table of {len(focal):,} x {len(partner):,} distances (limit {MAX_CELLS:,}); "
             "match nearest neighbours on the propensity, split by exact=, or sample rows."
         )
-    return cdist(focal, partner)
+    cost = cdist(focal, partner)
+    unit = _SAME_COST * float(cost.max(initial=1e-300))
+    return np.round(cost / unit) * unit if unit > 0 else cost
 
 
 def optimal(focal: FloatArray, partner: FloatArray, ratio: int, caliper: float) -> Pairs:

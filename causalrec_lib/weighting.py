@@ -224,8 +224,6 @@ def ipw(
     outcome = _validate.vector(y, "y")
     group = _validate.binary(t, "t", len(outcome))
     _check_options(estimand, estimator, se, e_source, trim)
-    if X is not None:
-        _validate.matrix(X, "X", len(outcome))
     codes = cluster_codes(clusters, len(outcome))
     fit = _fit_of(e, X, group, refuse, e_source)
     p = fit.e if fit is not None else _scores(e, group, estimand)  # type: ignore[arg-type]
@@ -309,6 +307,8 @@ def _fit_of(
     e: ArrayLike | PropensityFit | None, X: ArrayLike | None, t: FloatArray, refuse: OnRefusal, e_source: str
 ) -> PropensityFit | None:
     """Return the propensity model if there is one: passed as `e`, or fitted to `X` when `e` is missing."""
+    if X is not None:
+        _validate.matrix(X, "X", len(t))
     if not isinstance(e, PropensityFit) and e is not None and np.ndim(e) == 2 and np.shape(e)[1] > 1:
         raise ValueError(f"e has {np.shape(e)[1]} columns, but a propensity is one number a row; pass X=.")
     if e_source != "known" and (e is None or isinstance(e, PropensityFit)):

@@ -82,7 +82,7 @@ def test_clustered_errors_are_statsmodels():
     wls = sm.WLS(D.y, sm.add_constant(D.t), weights=w).fit(
         cov_type="cluster", cov_kwds={"groups": users, "use_correction": False}
     )
-    np.testing.assert_allclose(ours.se, wls.bse[1], **SAME)
+    np.testing.assert_allclose(ours.se, wls.bse[1] * np.sqrt(70 / 69), **SAME)
 
 
 @pytest.mark.parametrize(("estimand", "rows"), [("ATE", slice(None)), ("ATT", D.t == 1), ("ATC", D.t == 0)])
@@ -91,7 +91,8 @@ def test_score_matching_is_causallib(estimand, rows):
     score = PropensityTransformer(learner=unpenalised(), include_covariates=False)
     peer = Matching(propensity_transform=score, matching_mode="both").fit(X, t, y)
     outcomes = peer.estimate_individual_outcome(X, t)
-    ours = matching.matching_estimate(D.y, matching.match(D.X, D.t, estimand=estimand), bias_correction=False)
+    pairs = matching.match(D.X, D.t, estimand=estimand)
+    ours = matching.matching_estimate(D.y, pairs, bias_correction=False, refuse="flag")
     np.testing.assert_allclose(ours.value, (outcomes[1] - outcomes[0])[rows].mean(), **SAME)
 
 
