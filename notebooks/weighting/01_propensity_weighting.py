@@ -473,10 +473,10 @@ for k in run.progress(range(n_weeks), "weeks"):
     ek, fk = week["propensity"].to_numpy(), weighting.propensity(week[X], tk)
     found = {"naive difference": difference_in_means(yk, tk)}
     for how in ("ht", "hajek", "stabilised"):
-        found[f"{how}, recorded"] = weighting.ipw(yk, tk, ek, estimator=how)
-        found[f"{how}, fitted"] = weighting.ipw(yk, tk, fk, estimator=how)
+        found[f"{how}, recorded"] = weighting.ipw(yk, tk, ek, estimator=how, refuse="flag")
+        found[f"{how}, fitted"] = weighting.ipw(yk, tk, fk, estimator=how, refuse="flag")
     errors = {
-        "weights fixed": weighting.ipw(yk, tk, fk, se="weights_fixed").se,
+        "weights fixed": weighting.ipw(yk, tk, fk, se="weights_fixed", refuse="flag").se,
         "bootstrap": bootstrap(yk, tk, fk, 50, run.rng),
         "weights as counts": counts_as_rows(yk, tk, fk.e),
     }
@@ -651,9 +651,10 @@ plots.show(
 # %% [markdown]
 # The {glue:text}`rows_shown:,d` shown pairs count like {glue:text}`ess_shown:,.0f`; the largest difference after
 # weighting is {glue:text}`worst_smd:.3f`, it was {glue:text}`worst_smd.naive:.3f`. `weighting.ipw` makes a stop
-# rule of the ESS: below thirty effective rows in a group, or with a tenth of a group's weight on one row, it
-# returns no number but a reason. The thresholds are conventions of this course (`estimate.Rules`), and we'll see
-# what they miss.
+# rule of both: where weights leave a group fewer than thirty effective rows, or a twentieth of its rows, or put a
+# tenth of its weight on one row, or where a column stays more than a tenth of a standard deviation apart, it returns
+# no number but a reason. The thresholds are conventions of this course (`estimate.Rules`), and we'll see what they
+# miss.
 #
 # ## Trimming changes the question
 #
@@ -687,7 +688,7 @@ for k in run.progress(range(n_sharp), "weeks of a sharp ranker"):
     yk, tk = arrays(week)
     ek = week["propensity"].to_numpy()
     for a in cuts:
-        est = weighting.ipw(yk, tk, ek, trim=a or None)
+        est = weighting.ipw(yk, tk, ek, trim=a or None, refuse="flag")
         dozen.append((a, est.value, hajek(yk, tk, np.clip(ek, a, 1 - a))))
 dozen = pd.DataFrame(dozen, columns=["cut", "trimmed", "clipped"]).groupby("cut").agg(["mean", "std"])
 kept_truth = {a: tau[(e_all >= a) & (e_all <= 1 - a)].mean() for a in cuts}
@@ -718,7 +719,7 @@ plots.show(
 )
 naive_poor = difference_in_means(ys, ts)
 run.record("crump", crump)
-untrimmed = weighting.ipw(ys, ts, es)
+untrimmed = weighting.ipw(ys, ts, es, refuse="flag")
 among_kept = tau[(e_all >= crump) & (e_all <= 1 - crump)].mean()
 run.record("untrimmed", untrimmed, truth=poor.truth.ate(), naive=naive_poor)
 run.record("trimmed", trimmed, truth=among_kept, naive=naive_poor)
@@ -845,7 +846,7 @@ arrived, still_early = by_scikit_learn(standard, 500)
 assert stopped_early and not still_early and np.isclose(arrived, robust.value, atol=2e-3)
 penalised = {}
 for C in (1.0, 0.01):
-    est = penalised[C] = weighting.ipw(kg, quit_, weighting.propensity(Z, quit_, penalty=1 / C))
+    est = penalised[C] = weighting.ipw(kg, quit_, weighting.propensity(Z, quit_, penalty=1 / C), refuse="flag")
     assert np.isclose(by_scikit_learn(standard, 2_000, C)[0], est.value, atol=2e-3)
 
 # %% tags=["hide-input"]
@@ -909,6 +910,7 @@ run.record("nhefs_strong_penalty", penalised[0.01], naive=crude)
 # %%
 sharpness = [0, 1, 2, 3, 4, 6]
 draws = run.size(ci=30, full=400)
+rows_only = Rules(max_smd=9.0)  # effective rows alone; balance is judged in a second step
 decay = []
 for k in run.progress(sharpness, "rankers"):
     shop = make_world(parameters=Parameters(a1=0.9 * k, a2=0.5 * k, a3=0.35 * k))
@@ -916,7 +918,7 @@ for k in run.progress(sharpness, "rankers"):
     for draw in range(draws):
         week = shop.exposure_log(n_pairs=5_000, seed=run.seed + 20_000 + draw)
         try:
-            est = weighting.ipw(*arrays(week), X=week[X], refuse="flag")
+            est = weighting.ipw(*arrays(week), X=week[X], rules=rows_only, refuse="flag")
         except EstimateRefused:  # no number at all: the groups can be told apart perfectly
             decay.append((k, np.nan, np.nan, 0.0, True, True))
             continue
@@ -1044,6 +1046,13 @@ else:
 # so. Force numbers out of it, and ask the smaller questions:
 
 # %%
+def stopped_by(est):
+    """Which of the two rules objects."""
+    rows = any("effective rows" in flag or "carries" in flag for flag in est.flags)
+    balance = any("standard deviations" in flag for flag in est.flags)
+    return " and ".join(["rows"] * rows + ["balance"] * balance) or "neither"
+
+
 flag = {"refuse": "flag", "unit": "dollars"}
 answers = {
     "naive difference": difference_in_means(pay, trained),
@@ -1061,7 +1070,7 @@ pd.DataFrame(
             "rows": est.n,
             "effective rows": "-" if est.ess is None else round(est.ess),
             "largest SMD": "-" if est.balance is None else f"{est.balance['after'].abs().max():.2f}",
-            "ESS rule": "stops it" if est.flags else "lets it pass" if est.ess else "-",
+            "stopped by": "-" if est.ess is None else stopped_by(est),
         }
         for name, est in answers.items()
     }
@@ -1209,7 +1218,8 @@ candidates = {
 }
 table = {}
 for name, model_ in candidates.items():
-    est = weighting.ipw(yp, tp, model_, rules=Rules(min_ess=1, max_row_share=1))
+    how = {} if hasattr(model_, "e") else {"e_source": "fitted"}
+    est = weighting.ipw(yp, tp, model_, refuse="flag", **how)
     table[name] = (roc_auc_score(tp, getattr(model_, "e", model_)), est.value, est.se, est.ess)
 auc = pd.DataFrame(table, index=["AUC", "estimate", "SE", "effective rows"]).T
 auc["effective rows"] = auc["effective rows"].round().astype(int)
@@ -1224,7 +1234,7 @@ worse = make_world(confounding="hidden", parameters=Parameters(kappa=2.0)).expos
     n_pairs=100_000, seed=run.seed
 )
 for key, columns in (("hidden_no_coin", X), ("hidden_coin", [*X, "marketing"])):
-    pushed = weighting.ipw(*arrays(worse), X=worse[columns])
+    pushed = weighting.ipw(*arrays(worse), X=worse[columns], refuse="flag")
     run.record(key, pushed, truth=truth.ate(), naive=difference_in_means(*arrays(worse)))
 run.record("coin_se_ratio", auc.loc["... and the coin", "SE"] / auc.loc["score, popularity, activity", "SE"])
 fig, ax = plt.subplots(figsize=(5.6, 3.6))
@@ -1315,7 +1325,9 @@ plots.show(
 # %% [markdown]
 # The right coin's weights average about one; those of the shown under the wrong one average
 # {glue:text}`wrong_coin_sum:.1f`, and the estimate is {glue:text}`wrong_coin:.3f` instead of
-# {glue:text}`ate:.3f`. The ESS rule sees nothing. Run this audit on any propensity column before you believe it.
+# {glue:text}`ate:.3f`. The rules on effective rows see nothing. `weighting.ipw` makes this audit a rule of its own: a
+# propensity that it is told is *known* must agree with the shares shown, within three standard errors. Run it on any
+# propensity column before you believe it.
 #
 # **If the coin was not logged, text is in the way.** The model read reviews, blurbs and histories; each phrase
 # that moved the ranking and also sells is a {term}`confounder` that no column holds {cite:p}`keith2020text`. You
