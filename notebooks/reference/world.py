@@ -37,7 +37,7 @@ import pandas as pd
 from IPython.display import HTML, display
 
 from causalrec_lib import course, data, plots
-from causalrec_lib.data.world import World, make_world, marginals
+from causalrec_lib.data.world import Parameters, World, make_world, marginals
 
 run = course.start(PROFILE, SEED, chapter="reference/world")
 
@@ -72,9 +72,9 @@ toy.truth.pairs(toy.exposure_log(6)).round(3)
 # %% [markdown]
 # ## The graph
 #
-# With the switch on "hidden", quality and hidden affinity push items in front of people too. With "observed" these
-# two arrows are gone, and popularity, score and activity are all that exposure and consumption share. With "none" a
-# coin decides.
+# With the switch on "hidden", quality and hidden affinity push items in front of people too. With "text" the tone
+# of the reviews does: it is in the words and in no column. With "observed" these arrows are gone, and popularity,
+# score and activity are all that exposure and consumption share. With "none" a coin decides.
 
 # %%
 plots.draw_dag(
@@ -82,33 +82,69 @@ plots.draw_dag(
     alt=(
         "Causal graph of the world. Score, activity and popularity point to exposed and to consumed; hidden affinity "
         "points to both as well, hidden quality to exposed and hidden affinity; marketing points to exposed only; "
-        "friends shown, annoyed and price point to consumed only; quality also points to review text, price and "
-        "popularity; score and hidden affinity point to stars; stars and consumed point to rated."
+        "friends shown, annoyed and price point to consumed only. Department and quality point to review text, and "
+        "the text to score and hidden affinity; quality also points to price and popularity; hidden taste points to "
+        "hidden affinity and community, community to friends shown; score and hidden affinity point to stars; stars "
+        "and consumed point to rated."
     ),
     caption=(
-        "Orange arrows open back doors between exposure and consumption. Dashed boxes are never in a log. Marketing "
-        "touches consumption through exposure alone: an instrument. The review text is a proxy of hidden quality."
+        "Orange arrows open back doors between exposure and consumption. Dashed boxes are not in the exposure log. "
+        "Marketing touches consumption through exposure alone: an instrument. The review text is a proxy of hidden "
+        "quality, and what the score is made of."
     ),
 )
 
 # %% [markdown]
-# Which columns close the back doors, question by question; "none" means that a plain difference is right:
+# The arrows are not a drawing of good intentions. A test sets one node at a time by hand, draws the world again, and
+# compares what moves with what the arrows reach. Department, quality and words are dealt together with a product, so
+# the three arrows among them say "goes with". Every question has a graph of its own. This is the one of a log of
+# ranked slots: the platform's model of the user ranks all items at once, so a slot depends on more than the score of
+# the item that stands in it.
 
 # %%
-QUESTIONS = ["exposure", "weeks", "instrument", "position", "bandit", "ab_test", "text_treatment"]
+plots.draw_dag(
+    world.dag("position"),
+    alt=(
+        "Causal graph of position and clicks. Score, popularity, sponsored, segment, the platform's model of "
+        "the user and a shuffle point to position; position points to clicked, and so do score, hidden affinity, "
+        "popularity, activity, price and annoyed."
+    ),
+    caption=(
+        "Orange arrows make a slot: adjusting for the score of the item leaves a path through the platform's model "
+        "of the user. Adjust for user and item, or use sessions that were shuffled."
+    ),
+    figsize=(9.0, 4.6),
+)
+
+# %% [markdown]
+# What to do about it, question by question. A list of columns is what to adjust for. "a plain difference" means
+# nothing to do. In the logs of a known policy a plain difference between items is confounded by the scores, and the
+# propensities are in the log:
+
+# %%
+QUESTIONS = ["exposure", "weeks", "instrument", "position", "bandit", "slate", "ab_test", "text_treatment"]
 QUESTIONS += ["text_treatment_confounded", "mediation", "ratings"]
+
+
+def in_words(answer):
+    """Return an adjustment set as a reader would say it."""
+    if answer is None:
+        return "no observed set suffices"
+    return answer if isinstance(answer, str) else ", ".join(answer) or "a plain difference"
+
+
 rows = {}
-for switch in ("observed", "hidden"):
+for switch in ("observed", "text", "hidden"):
     small = World.toy(confounding=switch)
-    sets = {q: small.truth.adjustment_set(q) for q in QUESTIONS}
-    rows[switch] = {q: "no observed set suffices" if s is None else ", ".join(s) or "none" for q, s in sets.items()}
+    rows[switch] = {q: in_words(small.truth.adjustment_set(q)) for q in QUESTIONS}
 pd.DataFrame(rows).rename_axis("question")
 
 # %% [markdown]
 # ## Every equation
 #
 # $s$ is the logistic function, $\operatorname{std}$ subtracts the mean and divides by the standard deviation over
-# all pairs, $U_{ui}$ is one uniform number a pair. Both potential outcomes are read off the same $U_{ui}$, so an
+# all pairs (or users, or items), $\varepsilon$ is standard normal, $U_{ui}$ is one uniform number a pair; numbers in
+# capitals are constants of the code. Both potential outcomes are read off the same $U_{ui}$, so an
 # individual effect is a fact about a pair and not a coincidence of two draws.
 
 # %%
@@ -184,6 +220,27 @@ plots.show(
 # %% [markdown]
 # Ranking by what is consumed adds {glue:text}`lift_consumption:.3f` a recommendation; ranking by effect adds
 # {glue:text}`lift_uplift:.3f`.
+#
+# The world also knows how well a learner could do. The true effect of a pair depends on hidden taste and on who is
+# annoyed, and no log shows these.
+
+# %%
+exact, best = truth.pairs(log)["tau"], truth.cate_given_observed(log)
+run.record("tau_spread", exact.std())
+run.record("cate_floor", np.sqrt(np.mean((exact - best) ** 2)), naive=exact.std())
+hidden_world = make_world(1000, 500, seed=SEED, confounding="hidden")
+known = hidden_world.truth.pairs(hidden_world.exposure_log(n_pairs=20_000))
+odds = known[["propensity", "propensity_observed"]] / (1 - known[["propensity", "propensity_observed"]])
+gamma = np.exp(np.abs(np.log(odds["propensity"] / odds["propensity_observed"])))
+run.record("gamma_median", gamma.median())
+run.record("gamma_high", gamma.quantile(0.95))
+
+# %% [markdown]
+# Effects of single pairs scatter with a standard deviation of {glue:text}`tau_spread:.3f`. The best guess from what
+# is observed, `truth.cate_given_observed(log)`, still misses them by {glue:text}`cate_floor:.3f` (root mean square):
+# no learner can do better, so compare yours with that guess. With hidden confounding, the odds of being shown given
+# everything and given the columns differ by a factor of {glue:text}`gamma_median:.2f` in the median pair and of
+# {glue:text}`gamma_high:.2f` in one pair of twenty: the strength that a sensitivity analysis has to guess.
 
 # %% [markdown]
 # ## How real it looks
@@ -225,6 +282,7 @@ run.record("mean_stars_all", columns["world"]["mean stars of all pairs"], naive=
 run.record("top_share", columns["world"]["top 1 % of items, share of past events"])
 run.record("rated_one_star", columns["world"]["rated, given 1 stars"])
 run.record("rated_five_stars", columns["world"]["rated, given 5 stars"])
+run.record("few_clicks", make_world(1000, 300, parameters=Parameters.few_clicks()).slate_log(5_000)["clicked"].mean())
 
 # %% [markdown]
 # **What agrees.** The stars that are written down have the reviews' distribution, mean
@@ -234,8 +292,9 @@ run.record("rated_five_stars", columns["world"]["rated, given 5 stars"])
 # log suggests.
 #
 # **What does not.** Real click rates are far lower than the world's: at real rates every chapter would need
-# millions of rows to say the same thing. Ratings spread more evenly over items than in MovieLens, because every
-# pair has a chance to be exposed. Friends are drawn by taste alone, nobody learns, and no competitor reacts. A
+# millions of rows to say the same thing. `Parameters.few_clicks()` has them, for those who want to see it
+# ({glue:text}`few_clicks:.3f` clicks a shown slot). Ratings spread more evenly over items than in MovieLens, because
+# every pair has a chance to be exposed. Friends are drawn by taste alone, nobody learns, and no competitor reacts. A
 # method that fails here will hardly work out there; a method that works here has passed an easy exam.
 #
 # ## Using it
@@ -243,24 +302,28 @@ run.record("rated_five_stars", columns["world"]["rated, given 5 stars"])
 # ```python
 # from causalrec_lib.data.world import make_world
 #
-# world = make_world(confounding="observed", overlap="good")   # or "none" / "hidden", "poor" / "none"
+# world = make_world(confounding="observed", overlap="good")   # or "none" / "text" / "hidden", "poor" / "none"
 # log = world.exposure_log(n_pairs=20_000, seed=1)             # another week of the same world
 # world.truth.ate(), world.truth.cate("segment"), world.truth.pairs(log)
 # ```
 #
+# A policy's bare name means its top item, in every call; "random" is uniform and "logging" is the stochastic policy
+# that writes the bandit log.
+#
 # | log | question | truth |
 # |---|---|---|
-# | `exposure_log` | what does showing do? | `ate`, `att`, `ato`, `cate`, `pairs`, `late` |
+# | `exposure_log` | what does showing do? | `ate`, `att`, `ato`, `late`, `cate`, `cate_given_observed`, `pairs` |
+# | the same under interference | what do friends do? | `spillover` |
 # | `bandit_log` | what is a policy worth? | `policy_value`, `best_policy`, `logging_value` |
-# | `slate_log` | what does position do? | `position_effect`, `examination`, `slate_value` |
-# | `ratings_log`, `survey` | what do people like? | `mean_stars`, `stars`, `rating_propensity`, `rated_share` |
+# | `slate_log`, `slate_candidates` | what does position do? | `position_effect`, `slate_policy_value` |
+# | `ratings_log`, `survey` | what do people like? | `mean_stars`, `ratings`, `rating_propensity`, `rated_share` |
 # | `text_treatment_log` | what do words do? | `attribute_effect` |
 # | `reactions` | what do promises cost? | `mediation`, `reaction_effect` |
 # | `ab_test` | does the trial tell? | `ab_effect`, `compliance_types` |
-# | `weeks`, `feedback_loop` | what does time do? | `weekly_ate` |
+# | `weeks`, `feedback_loop` | what does time do? | `weekly_ate`; `lift` and `reward` of each round |
 # | `events` | what is in a raw stream? | `event_labels` |
 #
-# The same seed gives the same world, on every machine of one kind, bit for bit; every log draws from its own
+# The same seed gives the same world, whatever the processor; every log draws from its own
 # stream, so asking for one never changes another. Up to four million pairs the score and the hidden affinity are
 # kept in memory; beyond that they are computed block by block from their factors, so the largest world that
 # `make_world` accepts fits in half a gigabyte of memory.

@@ -89,34 +89,45 @@ def test_no_hidden_column_leaks(world, name):
 
 
 def grouped_r2(column, hidden):
-    """Share of the variance of a hidden variable that groups of a column explain."""
+    """Adjusted share of the variance of a hidden variable that groups of a column explain; one row an entity."""
     x = column
-    if pd.api.types.is_numeric_dtype(x) and x.nunique() > 60:
+    if pd.api.types.is_numeric_dtype(x) and x.nunique() > 20:
         x = pd.qcut(x, 20, labels=False, duplicates="drop")
-    means = hidden.groupby(x.to_numpy()).transform("mean")
-    return means.var() / hidden.var()
+    n, k = len(x), pd.Series(x).nunique()
+    left = (hidden - hidden.groupby(np.asarray(x)).transform("mean")).var() / hidden.var()
+    return 1 - left * (n - 1) / (n - k)
 
 
-@pytest.mark.parametrize("name", [n for n in LOGS if n not in ("users", "reviews", "events", "loop")])
+LARGE = {
+    **{n: LOGS[n] for n in ("items", "ratings", "survey")},
+    "exposure": lambda w: w.exposure_log(20_000, with_placebo=True),
+    "bandit": lambda w: w.bandit_log(10_000),
+    "slate": lambda w: w.slate_log(4_000),
+    "candidates": lambda w: w.slate_candidates(4_000),
+    "blurbs": lambda w: w.text_treatment_log(8_000, "confounded"),
+    "reactions": lambda w: w.reactions(8_000, text=False),
+    "trial": lambda w: w.ab_test("random", "logging", n=10_000, compliance=0.8, arrivals="activity"),
+    "weeks": lambda w: w.weeks(3, 4_000),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
 def test_no_group_of_a_column_gives_a_hidden_cause_away(larger, name):
-    log = LOGS[name](larger) if name not in ("exposure", "trial") else {
-        "exposure": lambda: larger.exposure_log(20_000), "trial": lambda: larger.ab_test("random", "logging", n=20_000)
-    }[name]()  # fmt: skip
+    log = LARGE[name](larger)
     users, items = larger.truth.hidden()
     taste = larger.core.hidden_taste[0]
-    hidden = {("user", f"taste {k}"): taste[:, k] for k in range(taste.shape[1])} | {
-        ("user", "annoyed"): users["annoyed"]
-    }
+    hidden = {("user", f"taste {k}"): taste[:, k] for k in range(taste.shape[1])}
+    hidden |= {("user", "annoyed"): users["annoyed"]}
     hidden |= {("item", c): items[c] for c in ("quality", "mean_stars", "tone")}
     known = {"session", "user", "item", "shadow_item", "text", "blurb", "reaction", "round", "community"}
     for (key, what), values in hidden.items():
         if key not in log:
             continue
-        wanted = pd.Series(np.asarray(values, dtype=float)[log[key]])
-        first = log.drop_duplicates([key]).index if name == "items" else log.index
-        for column in log.columns.difference(known):
-            r2 = grouped_r2(log.loc[first, column].reset_index(drop=True), wanted.iloc[first].reset_index(drop=True))
-            assert not r2 > 0.45, f"{column} gives {what} away ({r2:.2f})"
+        rows = log.drop_duplicates(key).reset_index(drop=True)
+        assert len(rows) > 250
+        wanted = pd.Series(np.asarray(values, dtype=float)[rows[key]])
+        for column in rows.columns.difference(known):
+            assert not grouped_r2(rows[column], wanted) > 0.4, f"{column} gives {what} away"
 
 
 def test_communities_are_a_proxy_of_hidden_taste_and_stay_out_of_other_logs(larger):
@@ -203,7 +214,7 @@ def test_make_world_refuses(change, match):
     ],
 )
 def test_bad_requests_are_refused(world, call):
-    with pytest.raises(ValueError, match=r"must|lacks|expected|must be"):
+    with pytest.raises(ValueError, match=r"must|lacks|expected"):
         call(world)
 
 
@@ -493,8 +504,9 @@ def test_a_loop_returns_its_log_and_lets_a_learner_of_ones_own_retrain(world):
     report, log = world.feedback_loop(3, "clicks", sharpness=1.2, seed=1, impressions=500, with_log=True)
     assert len(log) == pytest.approx(2000, abs=8)
     assert log.groupby("round")["clicked"].sum().tolist() == report["clicks"].tolist()
-    weight = (1 / log["propensity"]).groupby([log["round"], log["segment"]], observed=True).mean()
-    assert (weight <= 50 + 1e-9).all()
+    weight = 1 / log["propensity"]  # over all displays the inverse chances average to the number of items
+    assert weight.mean() == pytest.approx(50, abs=4 * weight.std() / np.sqrt(len(log)))
+    assert 4 * weight.std() / np.sqrt(len(log)) < 10
     users = world.users.set_index("user")["segment"]
     assert (users[log["user"]].astype(str).to_numpy() == log["segment"].astype(str)).all()
 
