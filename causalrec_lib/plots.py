@@ -7,7 +7,6 @@ import io
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -20,27 +19,24 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from causalrec_lib import _validate
+from causalrec_lib._figures import coverage, love, overlap
+from causalrec_lib._style import COLORS, CYCLE, INK, truth_line
 from causalrec_lib.estimate import Estimate
 
-INK = "#1b1c1f"
-"""Stands for the page's text colour: replaced by `currentColor` when a figure is shown."""
-
-COLORS: Mapping[str, str] = MappingProxyType(
-    {
-        "ink": INK,
-        "truth": INK,
-        "naive": "#8a8a8a",
-        "estimate": "#1f83c4",
-        "accent": "#1b7a5a",
-        "warn": "#d0531a",
-        "treated": "#c58a00",
-        "control": "#a246d6",
-        "soft": "#56a8d8",
-    }
-)
-"""Colours by meaning. Every pair stays apart under the common colour-vision deficiencies; tests measure it."""
-
-CYCLE = tuple(COLORS[k] for k in ("estimate", "treated", "accent", "control", "warn", "naive"))
+__all__ = [
+    "COLORS",
+    "CYCLE",
+    "INK",
+    "coverage",
+    "draw_dag",
+    "forest",
+    "hash_text",
+    "love",
+    "overlap",
+    "show",
+    "truth_line",
+    "use_style",
+]
 
 
 def use_style() -> None:
@@ -169,28 +165,6 @@ def show(fig: Figure, *, alt: str, caption: str) -> None:
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
     )
     display(HTML(body))
-
-
-def truth_line(ax: Axes, value: float, label: str = "truth", *, axis: str = "x") -> None:
-    """Draw the known truth as a dashed line in ink.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    value : float
-        The truth, in data units.
-    label : str
-        Legend label.
-    axis : {"x", "y"}
-        The axis on which the value lies.
-
-    Notes
-    -----
-    Chapter: concepts/01_why_causal
-    """
-    line = ax.axvline if axis == "x" else ax.axhline
-    line(value, color=COLORS["truth"], linestyle=(0, (5, 3)), linewidth=1.4, label=label, zorder=1)
 
 
 def forest(

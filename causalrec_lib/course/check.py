@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 
 from causalrec_lib.course import attempts
 from causalrec_lib.course.answers import Answer, Unanswered, Wrong, call, expect_refusal
-from causalrec_lib.course.compare import expect_close, expect_on_draws
+from causalrec_lib.course.compare import Draw, expect_close, expect_on_draws
 
 __all__ = [
     "Answer",
     "CheckFailed",
+    "Draw",
     "Result",
     "Unanswered",
     "Wrong",

@@ -296,7 +296,7 @@ plots.show(
 # {glue:text}`had_not_shown:.3f`. (The bar is drawn from exact probabilities and ends at
 # {glue:text}`naive_exact:.3f`; this log's {glue:text}`naive:.3f` is that and chance.) The recommender is *good at
 # its job*, and that spoils the comparison: score, popularity and activity move both the display and the purchase.
-# This is {term}`confounding`. Its bias goes by the name of {term}`selection bias` in econometrics.
+# This is {term}`confounding bias <confounding>`, which econometricians call {term}`selection bias`.
 #
 # ## The log feeds on itself
 #

@@ -2,7 +2,7 @@
 
 import pytest
 
-from causalrec_lib.course import checks
+from causalrec_lib.course import attempts, checks
 
 from .form import SAMPLE
 
@@ -11,3 +11,9 @@ from .form import SAMPLE
 def sample_checks(monkeypatch):
     """Let `causalrec_lib.course.checks.sample_01` be imported from the sample's folder."""
     monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(SAMPLE / "checks")])
+
+
+@pytest.fixture(autouse=True)
+def no_tries_yet(monkeypatch):
+    """Let every test begin with an empty log of tries."""
+    monkeypatch.setattr(attempts, "LOG", {})

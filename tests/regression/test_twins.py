@@ -13,9 +13,18 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from causalrec_lib import _abadie_imbens, _balance, _match, _neighbours, _propensity, matching, weighting
+from causalrec_lib import (
+    _abadie_imbens,
+    _balance,
+    _match,
+    _neighbours,
+    _propensity,
+    _standardisation,
+    matching,
+    weighting,
+)
 from causalrec_lib.estimate import Estimate, effective_sample_size
-from tests.truth import matching_world, weighting_world
+from tests.truth import errors, matching_world, weighting_world
 from tests.truth.weighting_world import OPEN, Tools
 
 RUNS = 100
@@ -26,6 +35,7 @@ BATTERY = {
     "balance": weighting_world.balance_battery,
     "match": matching_world.match_battery,
     "matching": matching_world.matching_battery,
+    "errors": errors.battery,
 }
 TWINS: dict[str, tuple[str, Callable]] = {}
 
@@ -160,7 +170,7 @@ patched(
     "standard error half too large",
     lambda true: lambda g, c=None: true(g, c) * 1.5,
 )
-patched("ipw", weighting, "judge", "never refuses", lambda true: lambda estimate, w, rules, refuse: estimate)
+patched("ipw", weighting, "judge", "never refuses", lambda true: lambda estimate, *a: estimate)
 patched("ipw", weighting, "_trim_bound", "trimming ignored", lambda true: lambda trim, e: 0.0)
 swapped("ipw", "ipw", "trimming unsaid", lambda true: lambda *a, **k: change(true(*a, **k), population=""))
 swapped(
@@ -259,14 +269,14 @@ swapped(
 )
 patched(
     "standardisation",
-    weighting,
+    _standardisation,
     "standard_error",
     "standard error of one row",
     lambda true: lambda g, c=None: np.std(g),
 )
 patched(
     "standardisation",
-    weighting,
+    _standardisation,
     "standard_error",
     "standard error a third too small",
     lambda true: lambda g, c=None: true(g, c) * 2 / 3,
@@ -476,7 +486,7 @@ patched(
     "conditional variance without its small-sample factor, squared",
     lambda true: lambda y, t, space, rows, j: true(y, t, space, rows, j) * ((j + 1) / j) ** 2,
 )
-patched("matching", matching, "judge", "never refuses", lambda true: lambda estimate, w, rules, refuse: estimate)
+patched("matching", matching, "judge", "never refuses", lambda true: lambda estimate, *a: estimate)
 patched(
     "matching",
     _abadie_imbens,
@@ -495,6 +505,77 @@ swapped(
         )
     ),
 )
+
+
+# Rules, and errors by arithmetic ----------------------------------------------------------------------------------
+
+
+def judges(change_weights: Callable):
+    return lambda true: lambda estimate, w, *a: true(estimate, change_weights(w), *a)
+
+
+for part in (weighting, matching):
+    name = part.__name__.rpartition(".")[2].replace("weighting", "ipw")
+    patched(name, part, "judge", "looks at the treated only", judges(lambda w: {"treated": w["treated"]}))
+    patched(
+        name,
+        part,
+        "judge",
+        "never looks at balance",
+        lambda true: lambda estimate, *a: true(change(estimate, balance=None), *a),
+    )
+patched("ipw", weighting, "judge", "looks at the controls only", judges(lambda w: {"controls": w["controls"]}))
+patched("ipw", weighting, "of_propensities", "recorded chances are believed", lambda true: lambda *a: [])
+for estimand in ("ATT", "ATC"):
+    focal_side = {"ATT": 1.0, "ATC": 0.0}[estimand]
+    patched(
+        "errors",
+        _abadie_imbens,
+        "score_adjustment",
+        f"adjustment for the score of the {estimand} by the formula of the ATE",
+        lambda true, side=focal_side: (
+            lambda y, t, fit, score, focal, effect: true(y, t, fit, score, None if focal == side else focal, effect)
+        ),
+    )
+    patched(
+        "errors",
+        _abadie_imbens,
+        "score_adjustment",
+        f"no adjustment for the score of the {estimand}",
+        lambda true, side=focal_side: (
+            lambda y, t, fit, score, focal, effect: 0.0 if focal == side else true(y, t, fit, score, focal, effect)
+        ),
+    )
+patched(
+    "errors",
+    weighting,
+    "_target",
+    "Horvitz-Thompson of the ATO divides by the number of rows",
+    lambda true: lambda t, e, g: (np.full_like(e, (e * (1 - e)).mean()), 0 * e) if g == "ATO" else true(t, e, g),
+)
+for size, what in ((-1.0, "with the wrong sign"), (0.0, "forgotten"), (2.0, "counted twice")):
+    patched(
+        "errors",
+        _propensity.PropensityFit,
+        "influence",
+        f"correction for the fitted propensity {what}",
+        lambda true, size=size: lambda self, direction: size * true(self, direction),
+    )
+patched(
+    "errors",
+    weighting,
+    "standard_error",
+    "standard error three per cent too large",
+    lambda true: lambda g, c=None: 1.03 * true(g, c),
+)
+for how in ("optimal", "full"):
+    patched(
+        "match",
+        _neighbours,
+        how,
+        f"{how} matching ignores its caliper",
+        lambda true: lambda *a: true(*a[:-1], np.inf),
+    )
 
 
 @pytest.mark.parametrize("battery", BATTERY)

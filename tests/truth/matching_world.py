@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import linprog
 
 from causalrec_lib.estimate import Rules
 
 from .weighting_world import OPEN, Tools, draw, honest, refused, simulate, truth
+
+BALANCED = Rules(min_ess=2, max_row_share=1.0, min_ess_share=0.0)
+
+
+def served_by_few(tools: Tools):
+    """Return an outcome and matches in which twenty controls serve two hundred treated."""
+    x = np.r_[np.linspace(0, 1, 200), np.linspace(0, 1, 20), np.linspace(9, 10, 200)]
+    t = np.r_[np.ones(200), np.zeros(220)]
+    return x + np.sin(99 * x), tools.match(x, t)
 
 
 def match_battery(tools: Tools, runs: int):
@@ -40,6 +50,7 @@ def match_battery(tools: Tools, runs: int):
     yield "optimal pairs cost no more than greedy ones", best.distance.sum() < once.distance.sum() - 1e-9
     yield "optimal pairs are disjoint", len(np.unique(best.partner)) == len(best.partner) == few
     yield from full_checks(tools, d.X[:, :2], d.t)
+    yield from caliper_checks(tools)
     tied = tools.match(np.array([0.0, 1.0, 1.0, -1.0, 5.0]), np.array([1, 0, 0, 0, 0]))
     yield "all ties share the row", sorted(tied.partner) == [1, 2, 3] and np.allclose(tied.share, 1 / 3)
     both = tools.match(score, d.t, estimand="ATE")
@@ -58,6 +69,34 @@ def full_checks(tools: Tools, X: np.ndarray, t: np.ndarray):
     rows, cols = np.bincount(m.focal, minlength=len(t)), np.bincount(m.partner, minlength=len(t))
     yield "full matching uses everybody", bool(((rows + cols) > 0).all())
     yield "full matching makes stars", bool(np.minimum(rows[m.focal], cols[m.partner]).max() == 1)
+
+
+def caliper_checks(tools: Tools):
+    """Check optimal and full matching within a caliper against linear programming, on small crowded data."""
+    for seed in range(4):
+        rng = np.random.default_rng([9, seed])
+        X, t = rng.normal(size=(24, 2)), (np.arange(24) < 9).astype(float)
+        caliper = 0.7
+        cost = np.linalg.norm(X[:9, None] - X[None, 9:], axis=2)
+        allowed = cost <= caliper
+        i, j = np.nonzero(allowed)
+        rows, cols = (np.arange(9)[:, None] == i).astype(float), (np.arange(15)[:, None] == j).astype(float)
+        best = tools.match(X, t, metric="euclidean", method="optimal", caliper=caliper)
+        most = linprog(cost[i, j] - 100, A_ub=np.vstack([rows, cols]), b_ub=np.ones(24), bounds=(0, 1))
+        pairs = round(most.x.sum())
+        yield f"optimal matching keeps its caliper ({seed})", best.distance.max() <= caliper
+        yield f"optimal matching pairs as many as it can ({seed})", len(best.focal) == pairs
+        yield f"... at the least distance ({seed})", np.isclose(best.distance.sum(), cost[i, j] @ most.x, rtol=1e-6)
+        yield f"... and names the others ({seed})", len(best.unmatched) == 9 - pairs > 0
+        sets = tools.match(X, t, metric="euclidean", method="full", caliper=caliper)
+        reached = np.r_[allowed.any(axis=1), allowed.any(axis=0)]
+        cover = linprog(
+            cost[i, j], A_ub=-np.vstack([rows, cols])[reached], b_ub=-np.ones(reached.sum()), bounds=(0, 1)
+        )
+        used = np.unique(np.r_[sets.focal, sets.partner])
+        yield f"full matching keeps its caliper ({seed})", sets.distance.max() <= caliper
+        yield f"full matching uses all within reach ({seed})", np.array_equal(used, np.flatnonzero(reached))
+        yield f"... at the least distance ({seed})", np.isclose(sets.distance.sum(), cover.fun, rtol=1e-6)
 
 
 def matching_battery(tools: Tools, runs: int):
@@ -110,6 +149,14 @@ def estimate_identities(tools: Tools, d):
     yield (
         "too few effective rows are refused",
         refused(lambda: tools.matching_estimate(d.y, m, rules=Rules(min_ess=10_000))),
+    )
+    yield (
+        "few controls that serve often are refused",
+        refused(lambda: tools.matching_estimate(*served_by_few(tools), rules=Rules(max_smd=9, max_row_share=1))),
+    )
+    yield (
+        "twins that are no twins are refused",
+        refused(lambda: tools.matching_estimate(d.y, tools.match(d.X, d.t, replace=False), rules=BALANCED)),
     )
     pairs = tools.match(d.X, d.t, replace=False, caliper=0.2)
     once = tools.matching_estimate(d.y, pairs, bias_correction=False, se="score_known", rules=OPEN)

@@ -6,7 +6,7 @@ import pytest
 from causalrec_lib import matching, weighting
 from causalrec_lib.data.world import make_world
 
-from . import matching_world, weighting_world
+from . import errors, matching_world, weighting_world
 from .weighting_world import Runs, Tools, honest
 
 BATTERIES = {
@@ -16,6 +16,7 @@ BATTERIES = {
     "balance": weighting_world.balance_battery,
     "match": matching_world.match_battery,
     "matching": matching_world.matching_battery,
+    "errors": errors.battery,
 }
 
 

@@ -157,13 +157,44 @@ def ipw_identities(tools: Tools, d: Draw):
     yield "a fit that stopped early is not hidden", base.converged is True
     far = draw(5, n=300, pull=6.0)
     yield "no overlap is refused", refused(lambda: tools.ipw(far.y, far.t, far.e))
+    yield from refusals(tools)
 
 
-def refused(call) -> bool:
+def refusals(tools: Tools):
+    """Check that each rule alone stops what it is for, in either group, and lets a small experiment pass."""
+    for side, e in (("treated", np.r_[np.full(390, 0.9), np.full(10, 0.01)]), ("controls", None)):
+        t = np.r_[np.tile([1.0, 1.0, 1.0, 1.0, 0.0], 80)] if side == "treated" else np.tile([0.0, 0, 0, 0, 1], 80)
+        e = np.r_[np.full(380, 0.9), np.full(20, 0.01)]
+        chance = e if side == "treated" else 1 - e
+        rules = Rules(max_row_share=1.0, min_ess_share=0.0, max_z=np.inf)
+        yield (
+            f"thin {side} are refused",
+            refused(lambda t=t, c=chance, r=rules: tools.ipw(t, t, c, rules=r), "effective"),
+        )
+        few = Rules(min_ess=1, max_row_share=1.0, min_ess_share=0.5, max_z=np.inf)
+        yield f"{side} that lost most are refused", refused(lambda t=t, e=e, r=few: tools.ipw(t, t, e, rules=r))
+    d = draw(6, n=20_000)
+    y, t, fit = d.y, d.t, weighting.propensity(d.X, d.t)
+    flat = np.full(len(t), t.mean())
+    yield "a constant chance leaves the groups apart", refused(lambda: tools.ipw(y, t, flat, X=d.X), "still differ")
+    yield "clipped chances are heard", refused(lambda: tools.ipw(y, t, d.e.clip(0.4, 0.6)), "not the chance")
+    noise = np.random.default_rng(0).uniform(0.2, 0.7, len(t))
+    yield "random chances are heard", refused(lambda: tools.ipw(y, t, noise), "not the chance")
+    shrunk = weighting.propensity(d.X, t, penalty=3_000.0)
+    yield "a shrunken model leaves the groups apart", refused(lambda: tools.ipw(y, t, shrunk), "still differ")
+    calm = tools.ipw(y, t, d.e, X=d.X)
+    yield "recorded chances pass, and say what was checked", len(calm.checks) == 3 and not calm.flags
+    yield "a good fit passes", tools.ipw(y, t, fit).checks == ("effective rows", "balance")
+    toss = np.tile([0.0, 1.0], 25)
+    small = tools.ipw(d.y[:50], toss, np.full(50, 0.5), X=d.X[:50])
+    yield "a small experiment passes with a note", small.ess == 25 and "25 treated" in small.notes[0]
+
+
+def refused(call, because: str = "") -> bool:
     try:
         call()
-    except EstimateRefused:
-        return True
+    except EstimateRefused as error:
+        return because in str(error)
     return False
 
 

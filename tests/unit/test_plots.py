@@ -8,9 +8,11 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
+from numpydoc.validate import validate
 
-from causalrec_lib import plots
+from causalrec_lib import plots, simulation
 from causalrec_lib.estimate import Estimate
 
 ALT = "A straight line that rises from the lower left to the upper right."
@@ -245,3 +247,61 @@ def test_a_graph_with_a_cycle_or_without_a_node_is_refused(shown, bad):
 def test_a_graph_without_directions_is_refused(shown, bad):
     with pytest.raises(ValueError, match="acyclic DiGraph"):
         plots.draw_dag(bad, alt=ALT, caption=CAPTION)
+
+
+SCORES = np.linspace(0.05, 0.95, 200)
+GROUP = (np.arange(200) % 3 == 0).astype(float)
+
+
+def heights(ax, label):
+    """Heights of the stairs with a label."""
+    return next(p for p in ax.patches if p.get_label() == label).get_data()[0]
+
+
+def test_overlap_shows_both_groups_apart_and_weighted():
+    fig = plots.overlap(SCORES, GROUP, weights=1 + GROUP, labels=("shown", "not shown"))
+    (ax,) = fig.axes
+    assert heights(ax, "shown").sum() == GROUP.sum() and heights(ax, "not shown").sum() == -(1 - GROUP).sum()
+    assert heights(ax, "shown, weighted").sum() == 2 * GROUP.sum()
+    assert heights(ax, "all rows").sum() == 200 and heights(ax, "shown").min() >= 0
+    assert ax.yaxis.get_major_formatter()(-12, 0) == "12"
+    far = plots.overlap(20 * SCORES - 10, GROUP, density=True).axes[0]
+    assert far.get_xlim()[0] < -8 and heights(far, "treated").sum() == pytest.approx(-heights(far, "controls").sum())
+    with pytest.raises(ValueError, match="t has 199 rows"):
+        plots.overlap(SCORES, GROUP[1:])
+
+
+def test_a_love_plot_compares_designs():
+    table = pd.DataFrame({"before": [-0.5, 0.2], "after": [0.01, -0.3]}, index=["log_price", "age"])
+    other = table.assign(after=[0.0, 0.05])
+    (ax,) = plots.love({"weights": table, "twins": estimate(balance=other)}, labels={"age": "years"}).axes
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["log price", "years"]
+    drawn = {x.get_label(): list(x.get_xdata()) for x in ax.lines}
+    assert drawn["before"] == [0.5, 0.2] and drawn["weights"] == [0.01, 0.3] and drawn["twins"] == [0.0, 0.05]
+    assert [t.get_text() for t in plots.love(table).axes[0].get_legend().get_texts()] == ["before", "after"]
+    fig, (left, _) = plt.subplots(1, 2)
+    assert plots.love(table, ax=left) is fig
+    for bad in ({}, estimate(), table[["before"]]):
+        with pytest.raises(ValueError, match="balance"):
+            plots.love(bad)
+
+
+def test_coverage_marks_the_intervals_that_miss():
+    def answer(k):
+        return {"sound": estimate(value=1 + 0.2 * (k == 0)), "naive": estimate(value=2.0)}
+
+    runs = simulation.repeat(answer, range(20), 1.0)
+    runs.loc[[2], "refused"] = True
+    left, right = plots.coverage(runs, naive="naive", show=10, what="weeks").axes
+    assert left.get_title("left") == "sound: 95% cover, 5% refused" and right.get_title("left") == "naive: 0% cover"
+    drawn = {mpl.colors.to_hex(c.get_color()[0]): len(c.get_segments()) for c in left.collections if c.get_segments()}
+    assert drawn == {plots.COLORS["estimate"]: 8, plots.COLORS["warn"]: 1}
+    assert left.get_ylabel() == "10 of the weeks" and left.lines[0].get_xdata()[0] == 1.0
+    with pytest.raises(ValueError, match="naive must be one of"):
+        plots.coverage(runs, naive="wrong")
+
+
+@pytest.mark.parametrize("name", ["overlap", "love", "coverage", "truth_line"])
+def test_figures_of_the_private_modules_are_documented(name):
+    checks = {"GL08", "SS03", "PR01", "PR02", "PR03", "PR04", "PR07", "PR08", "PR10", "RT01", "RT03", "YD01"}
+    assert [e for e in validate(f"causalrec_lib.plots.{name}")["errors"] if e[0] in checks] == []

@@ -2,43 +2,48 @@
 
 import numpy as np
 
-from causalrec_lib.course.check import call, exercise, expect_close
+from causalrec_lib.course.check import exercise, expect_on_draws
 
-T = np.array([1, 0, 1, 0, 1, 1])
-X = np.array([0, 0, 1, 1, 1, 0])
-Y = np.array([3.0, 1.0, 5.0, 2.0, 4.0, 2.5])
+
+def books(rng):
+    """Sales, shelf and popularity of twelve books."""
+    t, x = np.tile([1, 0, 1, 0, 1, 1], 2), np.repeat([0, 1], 6)
+    return 2 * x + t + rng.normal(size=12), rng.permutation(t), x
 
 
 @exercise("sample/01.1", task="Return the difference in means.")
 def check_difference(answer):
     """Treated minus control."""
-    want = Y[T == 1].mean() - Y[T == 0].mean()
-    expect_close(
-        call(answer, Y, T),
-        want,
-        hint="Take the mean of y where t is 1, minus the mean where t is 0.",
-        wrong={"The sign is turned: treated minus control, not the other way round.": -want},
-    )
+
+    def make(rng):
+        y, t, _ = books(rng)
+        want = y[t == 1].mean() - y[t == 0].mean()
+        return (y, t), want, {"The sign is turned: treated minus control, not the other way round.": -want}
+
+    expect_on_draws(answer, make, hint="Which two groups of books does the question compare?")
 
 
 @exercise("sample/01.2", task="Return the share of top-shelf books in each stratum.")
 def check_shares(answer):
     """One share a stratum."""
-    expect_close(
-        call(answer, T, X),
-        [T[X == 0].mean(), T[X == 1].mean()],
-        hint="A share is a mean of zeros and ones, taken within each value of x.",
-        wrong={"These are counts: divide by the size of the stratum.": [T[X == 0].sum(), T[X == 1].sum()]},
-    )
+
+    def make(rng):
+        _, t, x = books(rng)
+        counts = [t[x == 0].sum(), t[x == 1].sum()]
+        shares = [t[x == 0].mean(), t[x == 1].mean()]
+        return (t, x), shares, {"These are counts: divide by the size of the stratum.": counts}
+
+    expect_on_draws(answer, make, hint="A share is a mean of zeros and ones, taken within each value of x.")
 
 
 @exercise("sample/01.3", task="Find and mend the planted error in the average.")
 def check_average(answer):
     """Weights are the sizes of the strata."""
-    effects, n, treated = np.array([1.0, 3.0]), np.array([60, 40]), np.array([10, 30])
-    expect_close(
-        call(answer, effects, n, treated),
-        1.8,
-        hint="Each stratum counts by its share of all books.",
-        wrong={"That is the effect on the treated: weight by all rows instead.": 2.5},
-    )
+
+    def make(rng):
+        effects, n, treated = rng.normal(size=2), rng.integers(40, 60, 2), rng.integers(10, 30, 2)
+        on_treated = np.average(effects, weights=treated)
+        known = {"That is the effect on the treated: weight by all rows instead.": on_treated}
+        return (effects, n, treated), np.average(effects, weights=n), known
+
+    expect_on_draws(answer, make, hint="Each stratum counts by its share of all books.")
