@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr
 
+from causalrec_lib import _validate
 from causalrec_lib._validate import FloatArray
 
 _COLLINEAR = 1e-9
@@ -43,12 +43,8 @@ def standard_error(influence: FloatArray, clusters: ArrayLike | None = None) -> 
     """
     n = len(influence)
     if clusters is not None:
-        codes, labels = pd.factorize(np.asarray(clusters).reshape(-1))
-        if len(codes) != n:
-            raise ValueError(f"clusters has {len(codes)} rows, expected {n}; pass one label per row.")
-        if (codes < 0).any():
-            raise ValueError("clusters has missing labels; give every row a cluster, or drop those rows.")
-        if len(labels) < 2:
+        codes = _validate.labels(clusters, "clusters", n, "y")
+        if codes.max() == 0:
             raise ValueError("clusters names a single group; a standard error needs at least two.")
         influence = np.bincount(codes, weights=influence).astype(np.float64)
     return float(np.sqrt(influence @ influence) / n)

@@ -53,6 +53,11 @@ class Rules:
     min_ess: float = 30.0
     max_row_share: float = 0.10
 
+    def __post_init__(self) -> None:
+        """Refuse thresholds that no data could keep, or that are no numbers."""
+        _validate.number(self.min_ess, "min_ess", low=0)
+        _validate.number(self.max_row_share, "max_row_share", above=0, high=1)
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -91,6 +96,11 @@ class Estimate:
     population : str
         For whom the estimand holds if not for all rows, for example "among rows with 0.1 <= e <= 0.9".
 
+    Raises
+    ------
+    ValueError
+        If a part is of another type, not finite, or out of its range; only `se` may be NaN.
+
     Notes
     -----
     Chapter: concepts/01_why_causal
@@ -113,14 +123,27 @@ class Estimate:
     population: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse values that are no numbers."""
+        """Refuse what is no number, no interval, no table or no text."""
         _validate.number(self.value, "value")
-        _validate.integer(self.n, "n", low=1)
+        _validate.number(self.se, "se", low=0, missing=True)
         _validate.one_of(self.estimand, "estimand", get_args(Estimand))
-        if not 0 < self.level < 1:
-            raise ValueError(f"level must lie between 0 and 1, but is {self.level}; for example level=0.95.")
-        if np.isfinite(self.se) and self.se < 0:
-            raise ValueError(f"se must not be negative, but is {self.se:g}.")
+        _validate.text(self.method, "method", least=1)
+        _validate.integer(self.n, "n", low=1)
+        _validate.number(self.level, "level", above=0, below=1)
+        if self.interval is not None:
+            _validate.interval(self.interval, "interval")
+        if self.ess is not None:
+            _validate.number(self.ess, "ess", low=0)
+        for end in () if self.overlap is None else ("min", "max"):
+            _validate.number(_validate.mapping(self.overlap, "overlap").get(end), f"overlap[{end!r}]", 0, 1)
+        if self.balance is not None:
+            _validate.frame(self.balance, "balance", ("before", "after"))
+        if self.converged is not None:
+            _validate.flag(self.converged, "converged")
+        for name in ("assumptions", "flags"):
+            _validate.texts(getattr(self, name), name)
+        for name in ("unit", "population"):
+            _validate.text(getattr(self, name), name)
 
     @property
     def low(self) -> float:
@@ -159,7 +182,7 @@ class Estimate:
         bool
             True if low <= truth <= high.
         """
-        return bool(self.low <= truth <= self.high)
+        return bool(self.low <= _validate.number(truth, "truth") <= self.high)
 
     def flagged(self, *reasons: str) -> Estimate:
         """Return a copy that carries more reasons for not using it.
@@ -174,7 +197,7 @@ class Estimate:
         Estimate
             The flagged copy.
         """
-        return replace(self, flags=(*self.flags, *reasons))
+        return replace(self, flags=(*self.flags, *_validate.texts(reasons, "reasons")))
 
     def report(self) -> pd.Series:
         """Return the report card as a Series, one row a diagnostic.
@@ -247,9 +270,7 @@ def effective_sample_size(weights: ArrayLike) -> float:
     ----------
     bib: kish1965survey
     """
-    w = _validate.vector(weights, "weights")
-    if (w < 0).any():
-        raise ValueError(f"weights are negative in {_validate.rows(w < 0)}; weights must be zero or more.")
+    w = _validate.nonnegative(weights, "weights")
     top = w.max()
     if top == 0:
         raise ValueError("weights are all zero: no row is left; check the trimming rule.")
@@ -295,7 +316,7 @@ def difference_in_means(
     bib: white1980heteroskedasticity
     """
     outcome = _validate.vector(y, "y")
-    group = _validate.binary(t, "t", len(outcome))
+    group = _validate.binary(t, "t", len(outcome), "y")
     mean1, mean0 = outcome[group == 1].mean(), outcome[group == 0].mean()
     share = group.mean()
     influence = np.where(group == 1, (outcome - mean1) / share, (mean0 - outcome) / (1 - share))
@@ -338,19 +359,21 @@ def judge(estimate: Estimate, weights: dict[str, ArrayLike], rules: Rules, refus
         If a group's effective sample size is under `rules.min_ess`.
     NoOverlap
         If one row carries more than `rules.max_row_share` of its group's weight.
+    ValueError
+        If an argument is of another type, or weights are negative, NaN, infinite or all zero.
 
     Notes
     -----
     Chapter: weighting/01_propensity_weighting
     """
+    _validate.instance(estimate, "estimate", Estimate, "pass what an estimator returned")
+    _validate.mapping(weights, "weights")
+    _validate.instance(rules, "rules", Rules, "pass Rules(min_ess=..., max_row_share=...)")
     _validate.one_of(refuse, "refuse", ("raise", "flag"))
     found: list[EstimateRefused] = []
     if estimate.converged is False:
-        found.append(
-            NotConverged(
-                f"{estimate.method}: a model stopped before its optimum; scale the covariates or allow more steps."
-            )
-        )
+        why = "a model stopped before its optimum; scale the covariates or allow more steps."
+        found.append(NotConverged(f"{estimate.method}: {why}"))
     sizes = {}
     for group, raw in weights.items():
         w = _validate.vector(raw, f"weights of the {group}")

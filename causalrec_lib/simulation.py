@@ -33,19 +33,22 @@ def repeat(answer: Callable[[int], Answer], seeds: Iterable[int], truth: float |
     Raises
     ------
     ValueError
-        If there is no seed, or `truth` lacks a name.
+        If there is no seed or one is no whole number, `answer` returns no Estimate, or `truth` is not finite or lacks
+        a name.
 
     Notes
     -----
     Chapter: weighting/01_propensity_weighting
     """
+    _validate.function(answer, "answer")
     rows = []
-    for seed in seeds:
-        found = answer(seed)
+    for seed in _validate.iterable(seeds, "seeds"):
+        found = answer(_validate.integer(seed, "each of seeds"))
         for name, estimate in (found if isinstance(found, Mapping) else {"estimate": found}).items():
+            _validate.instance(estimate, f"answer({seed})", Estimate, "return an Estimate, or a dict of them")
             if isinstance(truth, Mapping):
                 _validate.one_of(name, "truth", tuple(truth))
-            true = float(truth[name] if isinstance(truth, Mapping) else truth)
+            true = _validate.number(truth[name] if isinstance(truth, Mapping) else truth, "truth")
             rows.append((seed, name, estimate.value, estimate.se, true, estimate.covers(true)))
     if not rows:
         raise ValueError("seeds is empty; pass one seed a sample, for example range(200).")
@@ -69,7 +72,7 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If columns lack or an estimator has a single sample.
+        If columns lack, are no finite numbers (`se` may be NaN), or an estimator has a single sample.
 
     Notes
     -----
@@ -80,6 +83,10 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     bib: morris2019using
     """
     table = _validate.frame(runs, "runs", ["name", "value", "se", "truth", "covers"])
+    for column in ("value", "truth"):
+        _validate.vector(table[column], f"{column} of runs")
+    _validate.vector(table["se"].fillna(0.0), "se of runs")
+    _validate.binary(table["covers"], "covers of runs", both=False)
     single = table["name"].value_counts().loc[lambda count: count < 2]
     if len(single):
         raise ValueError(f"runs has a single sample of {', '.join(single.index)}; its scatter needs two or more.")

@@ -95,8 +95,9 @@ def weights(t: ArrayLike, e: ArrayLike, *, estimand: Estimand = "ATE", stabilise
     bib: horvitz1952generalization, robins2000marginal, li2018balancing
     """
     p = _validate.propensity(e, "e")
-    group = _validate.binary(t, "t", len(p))
+    group = _validate.binary(t, "t", len(p), "e")
     _validate.one_of(estimand, "estimand", ESTIMANDS)
+    _validate.flag(stabilised, "stabilised")
     arms = _arms(p, estimand)
     w = np.where(group == 1, arms.one, arms.zero)
     return w * np.where(group == 1, group.mean(), 1 - group.mean()) if stabilised else w
@@ -212,12 +213,12 @@ def ipw(
     stefanski2002calculus
     """
     outcome = _validate.vector(y, "y")
-    group = _validate.binary(t, "t", len(outcome))
+    group = _validate.binary(t, "t", len(outcome), "y")
     _validate.one_of(estimand, "estimand", ESTIMANDS)
     _validate.one_of(estimator, "estimator", tuple(_NAMES))
     _validate.one_of(se, "se", ("sandwich", "weights_fixed"))
     fit = _fit_of(e, X, group, refuse)
-    p = fit.e if fit is not None else _validate.propensity(e, "e", len(group))  # type: ignore[arg-type]
+    p = fit.e if fit is not None else _validate.propensity(e, "e", len(group), "t")  # type: ignore[arg-type]
     bound = _trim_bound(trim, p)
     kept = (p >= bound) & (p <= 1 - bound)
     if not (kept & (group == 1)).any() or not (kept & (group == 0)).any():
@@ -241,15 +242,13 @@ def ipw(
         population="" if trim is None else f"among rows with {bound:.3g} <= e <= {1 - bound:.3g} (trimmed)",
     )
     sides = {"treated": w[kept & (group == 1)], "controls": w[kept & (group == 0)]}
-    return judge(estimate, sides, rules or Rules(), refuse)
+    return judge(estimate, sides, Rules() if rules is None else rules, refuse)
 
 
 def _fit_of(
     e: ArrayLike | PropensityFit | None, X: ArrayLike | None, t: FloatArray, refuse: OnRefusal
 ) -> PropensityFit | None:
     """Return the propensity model if there is one: passed as `e`, or fitted to `X` when `e` is missing."""
-    if not isinstance(e, PropensityFit) and e is not None and np.ndim(e) == 2 and np.shape(e)[1] > 1:
-        raise ValueError(f"e has {np.shape(e)[1]} columns, but a propensity is one number a row; pass X=.")
     if isinstance(e, PropensityFit):
         if not np.array_equal(e.t, t):
             raise ValueError("e is a model fitted to another t; fit it to the rows that you pass here.")
@@ -258,6 +257,9 @@ def _fit_of(
         if X is None:
             raise ValueError("e and X are both missing; pass known propensities as e, or covariates as X.")
         return propensity(X, t, refuse=refuse)
+    columns = _validate.matrix(e, "e").shape[1]
+    if columns > 1:
+        raise ValueError(f"e has {columns} columns, but a propensity is one number a row; pass X=.")
     return None
 
 
@@ -270,11 +272,10 @@ def _balance_of(X: ArrayLike | None, fit: PropensityFit | None, t: FloatArray, w
 def _trim_bound(trim: float | str | None, e: FloatArray) -> float:
     if trim is None:
         return 0.0
-    if trim == "crump":
-        return crump_threshold(e)
     if isinstance(trim, str):
-        raise ValueError(f"trim must be a number below 0.5 or 'crump', but is {trim!r}.")
-    return _validate.number(trim, "trim", low=0.0, high=0.4999)
+        _validate.one_of(trim, "trim", ("crump",))
+        return crump_threshold(e)
+    return _validate.number(trim, "trim", low=0.0, below=0.5)
 
 
 def _contrast(
@@ -345,8 +346,8 @@ def standardisation(
     bib: hernan2020causal, stefanski2002calculus
     """
     outcome = _validate.vector(y, "y")
-    group = _validate.binary(t, "t", len(outcome))
-    x = _validate.matrix(X, "X", len(outcome))
+    group = _validate.binary(t, "t", len(outcome), "y")
+    x = _validate.matrix(X, "X", len(outcome), "y")
     _validate.one_of(estimand, "estimand", ("ATE", "ATT", "ATC"))
     names = column_names(X, x.shape[1])
     Z, _, _ = standardised(x, names)
@@ -377,7 +378,16 @@ def _positions(interact: Sequence[str | int] | bool, names: tuple[str, ...]) -> 
     """Return the 1-based columns to interact."""
     if isinstance(interact, bool):
         return list(range(1, len(names) + 1)) if interact else []
-    unknown = [c for c in interact if not (c in names if isinstance(c, str) else 0 <= c < len(names))]
+    if isinstance(interact, str) or not isinstance(interact, Sequence | np.ndarray | pd.Index):
+        shown = _validate.shown(interact)
+        raise ValueError(f"interact must be True, False or a list of columns, but is {shown}; pass ['{names[0]}'].")
+    unknown = [c for c in interact if not (c in names if isinstance(c, str) else _is_position(c, len(names)))]
     if unknown:
         raise ValueError(f"interact names columns that X lacks: {unknown}; X has {', '.join(names)}.")
-    return [1 + (names.index(c) if isinstance(c, str) else int(c)) for c in interact]
+    found = [1 + (names.index(c) if isinstance(c, str) else int(c)) for c in interact]
+    _validate.unique(found, "interact")
+    return found
+
+
+def _is_position(c: object, n: int) -> bool:
+    return isinstance(c, int | np.integer) and not isinstance(c, bool) and int(c) in range(n)
