@@ -81,9 +81,9 @@ def test_a_wrong_entry_is_refused(old, new, words):
 
 
 def test_names_refuse_unknown_kinds_and_groups():
-    with pytest.raises(ValueError, match="kind must be one of package, url"):
+    with pytest.raises(ValueError, match="kind must be one of 'package', 'url'"):
         data.names(kind="mirror")
-    with pytest.raises(ValueError, match="group must be one of data, model, asset"):
+    with pytest.raises(ValueError, match="group must be one of 'data', 'model', 'asset'"):
         data.names(group="sets")
 
 
