@@ -52,8 +52,9 @@ def balance(
     bib: austin2011introduction, stuart2010matching
     """
     x = _validate.matrix(X, "X")
-    group = _validate.binary(t, "t", len(x)) == 1
-    labels = column_names(X, x.shape[1]) if names is None else tuple(map(str, _validate.unique(names, "names")))
+    group = _validate.binary(t, "t", len(x), "X") == 1
+    labels = column_names(X, x.shape[1]) if names is None else _validate.texts(names, "names")
+    _validate.unique(labels, "names")
     if len(labels) != x.shape[1]:
         raise ValueError(f"names has {len(labels)} labels, expected {x.shape[1]}: one for each column of X.")
     if min(group.sum(), (~group).sum()) < 2:
@@ -121,9 +122,7 @@ def overlap_of(p: FloatArray, t: FloatArray) -> dict[str, float]:
 
 
 def _group_weights(weights: ArrayLike, group: NDArray[np.bool_]) -> FloatArray:
-    w = _validate.vector(weights, "weights", len(group))
-    if (w < 0).any():
-        raise ValueError(f"weights are negative in {_validate.rows(w < 0)}; weights must be zero or more.")
+    w = _validate.nonnegative(weights, "weights", len(group), "t")
     for side, name in ((group, "treated"), (~group, "controls")):
         if w[side].max() == 0:
             raise ValueError(f"weights are zero for all {name}; check the trimming or matching rule.")

@@ -172,8 +172,10 @@ def match(
     ----------
     bib: rosenbaum1983central, abadie2006large, hansen2004full, stuart2010matching
     """
-    group = _validate.binary(t, "t", len(X.e) if isinstance(X, PropensityFit) else None)
+    rows = X.e if isinstance(X, PropensityFit) else _validate.matrix(X, "X")
+    group = _validate.binary(t, "t", len(rows), "X")
     _check_options(estimand, metric, method, ratio, replace, ties, order)
+    _validate.integer(seed, "seed")
     reach = np.inf if caliper is None else _validate.number(caliper, "caliper", low=0.0)
     space, covariates, names, fit = _coordinates(X, group, metric)
     space = _neighbours.snapped(space)
@@ -218,7 +220,7 @@ def _check_options(estimand: str, metric: str, method: str, ratio: int, replace:
     _validate.one_of(estimand, "estimand", ("ATT", "ATC", "ATE"))
     _validate.one_of(metric, "metric", ("propensity", "logit", "mahalanobis", "scaled", "euclidean"))
     _validate.one_of(method, "method", ("nearest", "optimal", "full"))
-    _validate.one_of(replace, "replace", (True, False))
+    _validate.flag(replace, "replace")
     _validate.one_of(ties, "ties", ("all", "first"))
     _validate.one_of(order, "order", ("largest", "smallest", "random", "data"))
     _validate.integer(ratio, "ratio", low=1)
@@ -265,12 +267,7 @@ def _priority(space: FloatArray, order: str, seed: int) -> FloatArray:
 def _strata(exact: ArrayLike | None, n: int) -> IntArray | None:
     if exact is None:
         return None
-    labels = exact if isinstance(exact, pd.DataFrame) else pd.DataFrame(np.asarray(exact))
-    if len(labels) != n:
-        raise ValueError(f"exact has {len(labels)} rows, expected {n}; pass one label per row.")
-    if labels.isna().to_numpy().any():
-        raise ValueError("exact has missing labels; give them a label of their own, or drop those rows.")
-    return labels.groupby(list(labels.columns), sort=False).ngroup().to_numpy()
+    return _validate.labels(exact, "exact", n, "t", several=True)
 
 
 def _by_stratum(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr
 
+from causalrec_lib import _validate
 from causalrec_lib._validate import FloatArray
 
 _COLLINEAR = 1e-9

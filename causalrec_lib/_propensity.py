@@ -106,7 +106,13 @@ class PropensityFit:
         -------
         ndarray of shape (n,)
             Influence values.
+
+        Raises
+        ------
+        ValueError
+            If `direction` has another length than the design has columns, or holds no finite numbers.
         """
+        direction = _validate.vector(direction, "direction", self.design.shape[1], "the design")
         pull = self.design @ np.linalg.solve(self.information, direction)
         score = pull * (self.t - self.e)
         return score - score.mean()  # the mean is zero for maximum likelihood, the ridge's pull otherwise
@@ -123,8 +129,11 @@ class PropensityFit:
 
 
 def column_names(X: ArrayLike, p: int) -> tuple[str, ...]:
-    """Return the columns of a frame, or x0, x1, ... for an array of p columns."""
+    """Return the columns of a frame, each name once, or x0, x1, ... for an array of p columns."""
     if isinstance(X, pd.DataFrame):
+        twice = X.columns[X.columns.duplicated()].unique()
+        if len(twice):
+            raise ValueError(f"X has several columns called {', '.join(map(repr, twice))}; rename all but one.")
         return tuple(map(str, X.columns))
     if isinstance(X, pd.Series) and X.name is not None:
         return (str(X.name),)
@@ -178,7 +187,7 @@ def propensity(
     bib: rosenbaum1983central
     """
     x = _validate.matrix(X, "X")
-    group = _validate.binary(t, "t", len(x))
+    group = _validate.binary(t, "t", len(x), "X")
     ridge = 0.0 if penalty is None else _validate.number(penalty, "penalty", low=0.0)
     _validate.integer(max_iter, "max_iter", low=1)
     _validate.one_of(refuse, "refuse", ("raise", "flag"))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+T = TypeVar("T")
 
 _SHOWN_ROWS = 5
+_SHOWN_LETTERS = 60
+_NUMBERS = ("floating", "integer", "mixed-integer-float", "boolean", "decimal", "empty")
 
 
 def rows(mask: NDArray[np.bool_]) -> str:
@@ -21,19 +24,33 @@ def rows(mask: NDArray[np.bool_]) -> str:
     return f"row{'s' if len(where) != 1 else ''} {', '.join(map(str, where[:_SHOWN_ROWS]))}{more}"
 
 
-def _as_float(x: ArrayLike, name: str) -> FloatArray:
+def shown(x: object) -> str:
+    """Return `x` for a message: itself where that is short, otherwise its type."""
+    text = " ".join(repr(x).split())
+    return text if len(text) <= _SHOWN_LETTERS else f"of type {type(x).__name__}"
+
+
+def _array(x: ArrayLike, name: str) -> NDArray[Any]:
+    """Return `x` as an array, with missing values of every kind as NaN."""
     if isinstance(x, pd.Series | pd.DataFrame | pd.Index):
         x = x.to_numpy()
-    raw = np.asarray(x)
+    try:
+        raw = np.asarray(x)
+    except ValueError as err:
+        raise ValueError(f"{name} has rows of unequal length; pass one table in which all rows are alike.") from err
+    return np.where(pd.isna(raw), np.nan, raw) if raw.dtype == object and raw.ndim else raw
+
+
+def _as_float(x: ArrayLike, name: str) -> FloatArray:
+    raw = _array(x, name)
     if raw.dtype.kind == "c":
         raise ValueError(f"{name} is complex; pass real numbers, for example {name}.real.")
-    try:
-        return np.asarray(raw, dtype=np.float64)
-    except (TypeError, ValueError) as err:
+    if raw.dtype.kind not in "biuf" and pd.api.types.infer_dtype(raw.ravel()) not in _NUMBERS:
         raise ValueError(
             f"{name} must hold numbers, but has dtype {raw.dtype}; "
             f"encode labels first, for example with pandas.get_dummies({name})."
-        ) from err
+        )
+    return np.asarray(raw, dtype=np.float64)
 
 
 def _refuse_non_finite(a: FloatArray, name: str) -> None:
@@ -46,8 +63,14 @@ def _refuse_non_finite(a: FloatArray, name: str) -> None:
         )
 
 
-def vector(x: ArrayLike, name: str, n: int | None = None) -> FloatArray:
-    """Return `x` as a finite float vector of shape (n,), or raise ValueError."""
+def _refuse_other_length(found: int, name: str, n: int | None, like: str) -> None:
+    if n is not None and found != n:
+        wanted = f"but {like} has {n}" if like else f"expected {n}"
+        raise ValueError(f"{name} has {found} rows, {wanted}; pass arrays of the same rows.")
+
+
+def vector(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
+    """Return `x` as a finite float vector of shape (n,), the length of the argument `like`, or raise ValueError."""
     a = _as_float(x, name)
     if a.ndim == 2 and a.shape[1] == 1:
         a = a[:, 0]
@@ -55,13 +78,20 @@ def vector(x: ArrayLike, name: str, n: int | None = None) -> FloatArray:
         raise ValueError(f"{name} must be one-dimensional, but has shape {a.shape}; pass one value per row.")
     if a.size == 0:
         raise ValueError(f"{name} is empty; check the filter that made it.")
-    if n is not None and len(a) != n:
-        raise ValueError(f"{name} has {len(a)} rows, expected {n}; pass arrays of the same rows.")
+    _refuse_other_length(len(a), name, n, like)
     _refuse_non_finite(a, name)
     return a
 
 
-def matrix(x: ArrayLike, name: str, n: int | None = None) -> FloatArray:
+def nonnegative(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
+    """Return `x` as a vector of weights, zero or more."""
+    a = vector(x, name, n, like)
+    if (a < 0).any():
+        raise ValueError(f"{name} are negative in {rows(a < 0)}; weights must be zero or more.")
+    return a
+
+
+def matrix(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
     """Return `x` as a finite float matrix of shape (n, p); a vector becomes one column."""
     if isinstance(x, pd.DataFrame):
         text = [str(c) for c, t in x.dtypes.items() if not pd.api.types.is_numeric_dtype(t)]
@@ -77,15 +107,14 @@ def matrix(x: ArrayLike, name: str, n: int | None = None) -> FloatArray:
         raise ValueError(f"{name} must be a table of shape (n, p), but has shape {a.shape}.")
     if a.shape[0] == 0 or a.shape[1] == 0:
         raise ValueError(f"{name} is empty, shape {a.shape}; check the filter that made it.")
-    if n is not None and a.shape[0] != n:
-        raise ValueError(f"{name} has {a.shape[0]} rows, expected {n}; pass arrays of the same rows.")
+    _refuse_other_length(len(a), name, n, like)
     _refuse_non_finite(a, name)
     return a
 
 
-def binary(x: ArrayLike, name: str, n: int | None = None, *, both: bool = True) -> FloatArray:
+def binary(x: ArrayLike, name: str, n: int | None = None, like: str = "", *, both: bool = True) -> FloatArray:
     """Return `x` as a vector of zeros and ones; with `both`, refuse a vector of one class only."""
-    a = vector(x, name, n)
+    a = vector(x, name, n, like)
     bad = (a != 0) & (a != 1)
     if bad.any():
         raise ValueError(
@@ -99,9 +128,9 @@ def binary(x: ArrayLike, name: str, n: int | None = None, *, both: bool = True) 
     return a
 
 
-def propensity(x: ArrayLike, name: str, n: int | None = None) -> FloatArray:
+def propensity(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
     """Return `x` as a vector of probabilities strictly between 0 and 1."""
-    a = vector(x, name, n)
+    a = vector(x, name, n, like)
     bad = (a <= 0) | (a >= 1)
     if bad.any():
         raise ValueError(
@@ -135,27 +164,126 @@ def unique(ids: ArrayLike, name: str) -> NDArray[Any]:
     return a
 
 
+def labels(x: ArrayLike, name: str, n: int, like: str = "", *, several: bool = False) -> NDArray[np.int64]:
+    """Return labels of n rows as whole numbers from 0; with `several`, rows of a table are labels too."""
+    try:
+        table = x if isinstance(x, pd.DataFrame) else pd.DataFrame(np.asarray(x))
+        codes = table.groupby(list(table.columns), sort=False, dropna=False).ngroup().to_numpy()
+    except (TypeError, ValueError) as err:
+        raise ValueError(f"{name} must hold labels, but is {shown(x)}; pass one text or number a row.") from err
+    _refuse_other_length(len(table), name, n, like)
+    if not several and table.shape[1] != 1:
+        raise ValueError(f"{name} must be one-dimensional, but has shape {table.shape}; pass one label per row.")
+    missing = table.isna().to_numpy().any(axis=1)
+    if missing.any():
+        raise ValueError(f"{name} has no label in {rows(missing)}; give them one of their own, or drop those rows.")
+    return codes
+
+
 def integer(x: object, name: str, low: int = 0, high: int | None = None) -> int:
     """Return `x` as an int within [low, high]."""
     if isinstance(x, bool) or not isinstance(x, int | np.integer):
-        raise ValueError(f"{name} must be a whole number, but is {x!r}.")
+        raise ValueError(f"{name} must be a whole number, but is {shown(x)}; pass an int, for example {max(low, 1)}.")
     if x < low or (high is not None and x > high):
         span = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ValueError(f"{name} must be {span}, but is {x}.")
     return int(x)
 
 
-def number(x: object, name: str, low: float = -np.inf, high: float = np.inf) -> float:
-    """Return `x` as a finite float within [low, high]."""
+def number(
+    x: object,
+    name: str,
+    low: float = -np.inf,
+    high: float = np.inf,
+    *,
+    above: float = -np.inf,
+    below: float = np.inf,
+    missing: bool = False,
+) -> float:
+    """Return `x` as a finite float within [low, high] and strictly within (above, below); NaN only if `missing`."""
     if isinstance(x, bool) or not isinstance(x, int | float | np.integer | np.floating):
-        raise ValueError(f"{name} must be a number, but is {x!r}.")
-    if not np.isfinite(x) or x < low or x > high:
-        raise ValueError(f"{name} must be a finite number between {low:g} and {high:g}, but is {x:g}.")
+        raise ValueError(f"{name} must be a number, but is {shown(x)}; pass a single float.")
+    if missing and np.isnan(x):
+        return float(x)
+    if not (np.isfinite(x) and low <= x <= high and above < x < below):
+        raise ValueError(f"{name} must be a finite number{_span(low, high, above, below)}, but is {x:g}.")
     return float(x)
+
+
+def _span(low: float, high: float, above: float, below: float) -> str:
+    said = {"of at least": low, "of at most": high, "above": above, "below": below}
+    return " and".join(f" {words} {bound:g}" for words, bound in said.items() if np.isfinite(bound))
+
+
+def pair(x: object, name: str, above: float = -np.inf) -> tuple[float, float]:
+    """Return `x` as two finite numbers."""
+    if not isinstance(x, tuple | list | np.ndarray) or len(x) != 2:
+        raise ValueError(f"{name} must be two numbers, but is {shown(x)}; pass a pair such as (1.0, 2.0).")
+    first, second = (number(entry, f"each part of {name}", above=above) for entry in x)
+    return first, second
+
+
+def interval(x: object, name: str) -> tuple[float, float]:
+    """Return `x` as two finite numbers in order."""
+    low, high = pair(x, name)
+    if low > high:
+        raise ValueError(f"{name} must be (low, high), but {low:g} is above {high:g}; turn both around.")
+    return low, high
+
+
+def flag(x: object, name: str) -> bool:
+    """Return `x` as a bool if it is one."""
+    if not isinstance(x, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, but is {shown(x)}; pass one of both.")
+    return bool(x)
+
+
+def text(x: object, name: str, least: int = 0) -> str:
+    """Return `x` if it is a text of `least` or more letters."""
+    if not isinstance(x, str):
+        raise ValueError(f"{name} must be a text, but is {shown(x)}; pass a str.")
+    if len(x.strip()) < least:
+        raise ValueError(f"{name} must have {least} letters or more, but is {x!r}.")
+    return x
+
+
+def texts(x: object, name: str) -> tuple[str, ...]:
+    """Return `x` as a tuple of texts; a single text is refused, for it would be read letter by letter."""
+    if isinstance(x, str) or not isinstance(x, Sequence | np.ndarray | pd.Index):
+        raise ValueError(f"{name} must be a sequence of texts, but is {shown(x)}; pass a tuple, for example ('a',).")
+    return tuple(text(entry, f"each entry of {name}") for entry in x)
+
+
+def instance(x: object, name: str, kind: type[T], mend: str) -> T:
+    """Return `x` if it is a `kind`."""
+    if not isinstance(x, kind):
+        raise ValueError(f"{name} must be of type {kind.__name__}, but is {shown(x)}; {mend}.")
+    return x
+
+
+def function(x: object, name: str) -> Callable[..., Any]:
+    """Return `x` if it can be called."""
+    if not callable(x):
+        raise ValueError(f"{name} must be a function, but is {shown(x)}; pass its name without brackets.")
+    return x
+
+
+def iterable(x: object, name: str) -> Iterable[Any]:
+    """Return `x` if it can be gone through."""
+    if not isinstance(x, Iterable):
+        raise ValueError(f"{name} must be something to go through, but is {shown(x)}; pass a list or a range.")
+    return x
+
+
+def mapping(x: object, name: str) -> Mapping[Any, Any]:
+    """Return `x` if it maps names to values."""
+    if not isinstance(x, Mapping):
+        raise ValueError(f"{name} must be a mapping, but is {shown(x)}; pass a dict.")
+    return x
 
 
 def one_of(x: object, name: str, options: Sequence[Hashable]) -> Any:
     """Return `x` if it is one of `options`."""
     if not isinstance(x, Hashable) or x not in options:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, but is {x!r}.")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, but is {shown(x)}.")
     return x

@@ -83,6 +83,11 @@ class Rules:
     min_clusters: float = 30.0
     max_z: float = 3.0
 
+    def __post_init__(self) -> None:
+        """Refuse thresholds that no data could keep, or that are no numbers."""
+        _validate.number(self.min_ess, "min_ess", low=0)
+        _validate.number(self.max_row_share, "max_row_share", above=0, high=1)
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -140,6 +145,11 @@ class Estimate:
     design : Design, optional
         Signed weights, residuals and pairs, for sensitivity analyses.
 
+    Raises
+    ------
+    ValueError
+        If a part is of another type, not finite, or out of its range; only `se` may be NaN.
+
     Notes
     -----
     Chapter: concepts/01_why_causal
@@ -171,7 +181,7 @@ class Estimate:
     design: Design | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse values that are no numbers."""
+        """Refuse what is no number, no interval, no table or no text."""
         _validate.number(self.value, "value")
         _validate.integer(self.n, "n", low=1)
         _validate.one_of(self.estimand, "estimand", tuple(ESTIMANDS))
@@ -247,7 +257,7 @@ class Estimate:
         Estimate
             The flagged copy.
         """
-        return replace(self, flags=(*self.flags, *reasons))
+        return replace(self, flags=(*self.flags, *_validate.texts(reasons, "reasons")))
 
     def report(self) -> pd.Series:
         """Return the report card as a Series, one row a diagnostic.

@@ -87,8 +87,9 @@ def matching_estimate(
     ----------
     bib: abadie2006large, abadie2011bias, abadie2016matching
     """
-    t = matches.t
-    outcome = _validate.vector(y, "y", len(t))
+    t = _validate.instance(matches, "matches", Matches, "pass what match(X, t) returned").t
+    outcome = _validate.vector(y, "y", len(t), "matches")
+    _validate.flag(bias_correction, "bias_correction")
     _validate.one_of(se, "se", ("adjusted", "score_known"))
     _validate.integer(neighbours, "neighbours", low=1)
     codes = cluster_codes(clusters, len(t))
@@ -156,7 +157,7 @@ def _clustered(
 
 def _covariates(X: ArrayLike | None, matches: Matches) -> FloatArray:
     if X is not None:
-        return _validate.matrix(X, "X", len(matches.t))
+        return _validate.matrix(X, "X", len(matches.t), "matches")
     return matches.space if matches.X is None else matches.X
 
 

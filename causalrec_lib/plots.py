@@ -126,11 +126,22 @@ def hash_text(text: str) -> int:
     int
         Between 0 and 2**32 - 1.
 
+    Raises
+    ------
+    ValueError
+        If `text` is no text.
+
     Notes
     -----
     Chapter: concepts/01_why_causal
     """
-    return zlib.crc32(text.encode())
+    return zlib.crc32(_validate.text(text, "text").encode())
+
+
+def _refuse_no_words(alt: str, caption: str) -> None:
+    for name, text in (("alt", alt), ("caption", caption)):
+        if not isinstance(text, str) or len(text.strip()) < 20:
+            raise ValueError(f"{name} must say in words what the figure shows, but is {_validate.shown(text)}.")
 
 
 def show(fig: Figure, *, alt: str, caption: str) -> None:
@@ -148,15 +159,14 @@ def show(fig: Figure, *, alt: str, caption: str) -> None:
     Raises
     ------
     ValueError
-        If `alt` or `caption` is missing or too short to say anything.
+        If `fig` is no figure, or `alt` or `caption` is missing or too short to say anything.
 
     Notes
     -----
     Chapter: concepts/01_why_causal
     """
-    for name, text in (("alt", alt), ("caption", caption)):
-        if not isinstance(text, str) or len(text.strip()) < 20:
-            raise ValueError(f"{name} must say in words what the figure shows, but is {text!r}.")
+    _validate.instance(fig, "fig", Figure, "pass what plt.subplots() or forest() returned")
+    _refuse_no_words(alt, caption)
     svg = _inline_svg(fig, alt + caption)
     plt.close(fig)
     body = (
@@ -180,7 +190,7 @@ def forest(
     Parameters
     ----------
     estimates : mapping of str to Estimate or float
-        What to draw, in order from top to bottom.
+        What to draw, in order from top to bottom; a number alone is drawn as a point without an interval.
     truth : float, optional
         Drawn as a dashed line.
     naive : str or sequence of str
@@ -198,29 +208,33 @@ def forest(
     Raises
     ------
     ValueError
-        If `estimates` is empty, or `naive` names none of them.
+        If `estimates` is empty or holds something else, `truth` is not finite, or `naive` names none of them.
 
     Notes
     -----
     Chapter: weighting/01_propensity_weighting
     """
-    if not estimates:
+    if not _validate.mapping(estimates, "estimates"):
         raise ValueError("estimates is empty; pass at least one named estimate.")
-    for name in (naive,) if isinstance(naive, str) else naive:
+    values = {}
+    for name, est in estimates.items():
+        values[name] = est.value if isinstance(est, Estimate) else _validate.number(est, f"estimates[{name!r}]")
+    wrong = (naive,) if isinstance(naive, str) else _validate.texts(naive, "naive")
+    for name in wrong:
         _validate.one_of(name, "naive", tuple(estimates))
+    _validate.text(xlabel, "xlabel")
     if ax is None:
         ax = plt.figure(figsize=(6.6, 1.1 + 0.42 * len(estimates))).add_subplot()
+    _validate.instance(ax, "ax", Axes, "make one with plt.subplots(), or leave it out")
     if truth is not None:
-        truth_line(ax, truth)
+        truth_line(ax, _validate.number(truth, "truth"))
     for row, (name, est) in enumerate(estimates.items()):
         y = len(estimates) - 1 - row
         flagged = isinstance(est, Estimate) and bool(est.flags)
-        wrong = name == naive if isinstance(naive, str) else name in naive
-        color = COLORS["warn" if flagged else "naive" if wrong else "estimate"]
-        value = est.value if isinstance(est, Estimate) else float(est)
+        color = COLORS["warn" if flagged else "naive" if name in wrong else "estimate"]
         if isinstance(est, Estimate) and np.isfinite(est.low) and np.isfinite(est.high):
             ax.plot([est.low, est.high], [y, y], color=color, linewidth=2.4, solid_capstyle="round")
-        ax.plot(value, y, marker="X" if flagged else "o", color=color, markersize=7)
+        ax.plot(values[name], y, marker="X" if flagged else "o", color=color, markersize=7)
     ax.set_yticks(range(len(estimates))[::-1], list(estimates))
     ax.set_ylim(-0.7, len(estimates) - 0.3)
     ax.set_xlabel(xlabel)
@@ -236,7 +250,7 @@ def forest(
 def _layout(graph: nx.DiGraph) -> dict[str, tuple[float, float]]:
     """Return given positions, or one column a topological generation."""
     if all("pos" in d for _, d in graph.nodes(data=True)):
-        return {v: tuple(d["pos"]) for v, d in graph.nodes(data=True)}
+        return {v: _validate.pair(d["pos"], f"pos of node {v!r} in graph") for v, d in graph.nodes(data=True)}
     pos = {}
     for x, generation in enumerate(nx.topological_generations(graph)):
         for k, v in enumerate(generation):
@@ -266,14 +280,20 @@ def draw_dag(graph: nx.DiGraph, *, alt: str, caption: str, figsize: tuple[float,
     Raises
     ------
     ValueError
-        If the graph has a cycle or no node.
+        If the graph has a cycle, no node, or attributes that can't be drawn, or a text is missing.
 
     Notes
     -----
     Chapter: concepts/01_why_causal
     """
+    _validate.instance(graph, "graph", nx.DiGraph, "make an acyclic DiGraph, networkx.DiGraph(edges)")
     if len(graph) == 0 or not nx.is_directed_acyclic_graph(graph):
         raise ValueError("graph must be a non-empty acyclic DiGraph; networkx.find_cycle(graph) shows a cycle.")
+    for a, b, d in graph.edges(data=True):
+        _validate.one_of(d.get("kind", "cause"), f"kind of edge ({a!r}, {b!r}) in graph", tuple(_EDGE))
+    if figsize is not None:
+        _validate.pair(figsize, "figsize", above=0.0)
+    _refuse_no_words(alt, caption)
     pos = _layout(graph)
     xs, ys = np.array(list(pos.values())).T
     span = (np.ptp(xs) + 1, np.ptp(ys) + 1)

@@ -46,7 +46,8 @@ def repeat(
     Raises
     ------
     ValueError
-        If there is no seed, or `truth` lacks a name.
+        If there is no seed or one is no whole number, `answer` returns no Estimate, or `truth` is not finite or lacks
+        a name.
 
     Notes
     -----
@@ -60,6 +61,7 @@ def repeat(
     >>> len(repeat(draw, range(3), 0.0, {"mean": mean, "again": mean}))
     6
     """
+    _validate.function(answer, "answer")
     rows = []
     for seed in seeds:
         sample: Any = None
@@ -129,7 +131,7 @@ def summary(runs: pd.DataFrame, *, answers_only: bool = True) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If columns lack or an estimator has a single sample.
+        If columns lack, are no finite numbers (`se` may be NaN), or an estimator has a single sample.
 
     Notes
     -----
@@ -140,6 +142,10 @@ def summary(runs: pd.DataFrame, *, answers_only: bool = True) -> pd.DataFrame:
     bib: morris2019using
     """
     table = _validate.frame(runs, "runs", ["name", "value", "se", "truth", "covers"])
+    for column in ("value", "truth"):
+        _validate.vector(table[column], f"{column} of runs")
+    _validate.vector(table["se"].fillna(0.0), "se of runs")
+    _validate.binary(table["covers"], "covers of runs", both=False)
     single = table["name"].value_counts().loc[lambda count: count < 2]
     if len(single):
         raise ValueError(f"runs has a single sample of {', '.join(single.index)}; its scatter needs two or more.")

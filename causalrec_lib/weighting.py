@@ -321,6 +321,9 @@ def _fit_of(
         if X is None:
             raise ValueError("e and X are both missing; pass known propensities as e, or covariates as X.")
         return propensity(X, t, refuse=refuse)
+    columns = _validate.matrix(e, "e").shape[1]
+    if columns > 1:
+        raise ValueError(f"e has {columns} columns, but a propensity is one number a row; pass X=.")
     return None
 
 
@@ -343,11 +346,10 @@ def _trimmed(trim: float | Literal["crump"] | None, e: FloatArray, t: FloatArray
 def _trim_bound(trim: float | str | None, e: FloatArray) -> float:
     if trim is None:
         return 0.0
-    if trim == "crump":
-        return crump_threshold(e)
     if isinstance(trim, str):
-        raise ValueError(f"trim must be a number below 0.5 or 'crump', but is {trim!r}.")
-    return _validate.number(trim, "trim", low=0.0, high=0.4999)
+        _validate.one_of(trim, "trim", ("crump",))
+        return crump_threshold(e)
+    return _validate.number(trim, "trim", low=0.0, below=0.5)
 
 
 class _Rows(NamedTuple):

@@ -133,10 +133,11 @@ def load(exercise_id: str) -> tuple[str, Callable[[Answer], None]]:
     except ModuleNotFoundError as err:
         if err.name != name:
             raise
-        raise ValueError(f"no checks exist for chapter {m['part']}/{m['chapter']} (looked for {name}).") from err
+        chapter = f"{m['part']}/{m['chapter']}"
+        raise ValueError(f"exercise_id: no checks exist for chapter {chapter} (looked for {name}).") from err
     if exercise_id not in _CHECKS:
         have = sorted(k for k in _CHECKS if k.startswith(f"{m['part']}/{m['chapter']}."))
-        raise ValueError(f"no exercise {exercise_id!r}; this chapter has {', '.join(have)}.")
+        raise ValueError(f"exercise_id: no exercise {exercise_id!r}; this chapter has {', '.join(have)}.")
     return _CHECKS[exercise_id]
 
 

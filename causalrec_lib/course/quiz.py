@@ -6,6 +6,8 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from causalrec_lib import _validate
+
 
 @dataclass(frozen=True)
 class Quiz:
@@ -57,16 +59,14 @@ def quiz(question: str, options: Mapping[str, tuple[bool, str]]) -> Quiz:
     ValueError
         If the question is empty, an option lacks its explanation, or none or all are right.
     """
-    if not isinstance(question, str) or not question.strip():
-        raise ValueError(f"question must be a sentence, but is {question!r}.")
-    if not 3 <= len(options) <= 6:
+    _validate.text(question, "question", least=1)
+    if not 3 <= len(_validate.mapping(options, "options")) <= 6:
         raise ValueError(f"options must be three to six, but there are {len(options)}.")
     for option, entry in options.items():
         pair = entry if isinstance(entry, tuple) and len(entry) == 2 else (None, "")
         if not isinstance(pair[0], bool) or not isinstance(pair[1], str) or len(pair[1].strip()) < 15:
-            raise ValueError(
-                f"option {option!r} must map to (True or False, an explanation of 15 characters or more)."
-            )
+            wanted = "(True or False, an explanation of 15 characters or more)"
+            raise ValueError(f"options: {option!r} must map to {wanted}.")
     if len({right for right, _ in options.values()}) != 2:
         raise ValueError("options must hold at least one right and one wrong answer.")
     return Quiz(question, dict(options))

@@ -45,7 +45,18 @@ class Row:
 
     @staticmethod
     def shown(x: float | None) -> str:
-        """Return a number as text, empty for None."""
+        """Return a number as text.
+
+        Parameters
+        ----------
+        x : float or None
+            The number.
+
+        Returns
+        -------
+        str
+            Eight digits; empty for None.
+        """
         return "" if x is None else f"{x:.8g}"
 
 

@@ -101,8 +101,14 @@ class Run:
         -------
         int
             One of both.
+
+        Raises
+        ------
+        ValueError
+            If a size is no whole number above 0, whichever the profile takes.
         """
-        return _validate.integer(ci if self.profile == "ci" else full, self.profile, low=1)
+        sizes = {"ci": _validate.integer(ci, "ci", low=1), "full": _validate.integer(full, "full", low=1)}
+        return sizes[self.profile]
 
     def progress(self, items: Iterable[T], what: str) -> Iterator[T]:
         """Iterate with a progress bar on the error stream.
@@ -114,13 +120,19 @@ class Run:
         what : str
             Label of the bar.
 
-        Yields
-        ------
-        object
+        Returns
+        -------
+        iterator
             The items.
+
+        Raises
+        ------
+        ValueError
+            If `items` can't be gone through or `what` is no text.
         """
         quiet = os.environ.get("CAUSALREC_QUIET") == "1"
-        yield from tqdm(items, desc=what, leave=False, disable=quiet)
+        label = _validate.text(what, "what")
+        return iter(tqdm(_validate.iterable(items, "items"), desc=label, leave=False, disable=quiet))
 
     def claim(self, words: str, holds: object, **numbers: float) -> None:
         """Stop a build if a comparison that the prose makes is false; in a lab, say so and go on.
@@ -137,7 +149,7 @@ class Run:
         Raises
         ------
         ValueError
-            If `holds` is no truth value: an array, a number, None.
+            If `holds` is no truth value: an array, a number, None; or `words` is no text.
         AssertionError
             If it is false and CAUSALREC_STRICT is 1, as in builds; the message says which claim of which chapter.
 
@@ -145,6 +157,7 @@ class Run:
         -----
         A lab with another seed, or with half of its cells changed, prints a note instead.
         """
+        _validate.text(words, "words", least=1)
         if not isinstance(holds, bool | np.bool_):
             raise ValueError(f"holds must be True or False, but is {type(holds).__name__}; compare first.")
         if holds:
@@ -200,13 +213,16 @@ class Run:
         -----
         Outside of builds (CAUSALREC_STRICT=1) a name may be recorded again: a reader runs cells more than once.
         """
-        kind = _validate.one_of(kind or ("closed_form" if mc_se is None else "stochastic"), "kind", get_args(Kind))
-        if not _NAME.fullmatch(name):
+        if kind is None:
+            kind = "closed_form" if mc_se is None else "stochastic"
+        _validate.one_of(kind, "kind", get_args(Kind))
+        if not _NAME.fullmatch(_validate.text(name, "name")):
             raise ValueError(f"name must be lower case with underscores, but is {name!r}.")
         if name in self._records and os.environ.get("CAUSALREC_STRICT") == "1":
             raise ValueError(f"name {name!r} is recorded already in this chapter; choose another.")
-        if kind == "stochastic" and (mc_se is None or not mc_se > 0):
+        if kind == "stochastic" and not (mc_se is not None and _validate.number(mc_se, "mc_se", missing=True) > 0):
             raise ValueError(f"mc_se of {name!r} must be positive: a stochastic record needs its Monte-Carlo error.")
+        _validate.flag(optional, "optional")
         self._records[name] = _as_record(value, truth, naive, kind, mc_se, optional)
         meta = {"chapter": self.chapter, "profile": self.profile, "seed": self.seed, "versions": versions()}
         meta["source"] = os.environ.get("CAUSALREC_SOURCE")  # set by the runner; None if run by hand
@@ -230,7 +246,7 @@ def _as_record(
         truth=finite(truth, "truth"),
         naive=finite(naive.value if isinstance(naive, Estimate) else naive, "naive"),
         kind=kind,
-        mc_se=finite(mc_se, "mc_se"),
+        mc_se=None if mc_se is None else _validate.number(mc_se, "mc_se", low=0.0),
         optional=optional,
     )
     if not isinstance(value, Estimate):
@@ -318,5 +334,10 @@ def say(text: str) -> None:
     ----------
     text : str
         Markdown.
+
+    Raises
+    ------
+    ValueError
+        If it is no text.
     """
-    display(Markdown(text))
+    display(Markdown(_validate.text(text, "text")))

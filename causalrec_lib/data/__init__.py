@@ -84,7 +84,8 @@ def present(name: str) -> bool:
     -----
     Chapter: concepts/02_behaviour_data
     """
-    return _cache.present(cache_dir() / name, _registry.entry(name))
+    entry = _registry.entry(name)
+    return _cache.present(cache_dir() / entry.name, entry)
 
 
 def load(name: str, table: str | None = None) -> pd.DataFrame:

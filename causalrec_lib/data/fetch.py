@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from causalrec_lib import _validate
 from causalrec_lib.data import archive as archives
 from causalrec_lib.data import cache, index, registry, transfer
 from causalrec_lib.data.errors import DataCorrupt, DataError, DataUnavailable, TransferError
@@ -111,7 +112,7 @@ class _Job:
 
     def _give_up(self, what: str, here: Sequence[TransferError]) -> NoReturn:
         name = self.entry.name
-        said = "; ".join(str(e) for e in here) or "no address is set up for it"
+        said = "; ".join(str(e) for e in here) or f"no public address is known for it; a local mirror ({MIRROR_VARIABLE}) may hold it"
         brief = "; ".join(dict.fromkeys(f"{_place(e)}: {e.reason.partition(' (')[0]}" for e in here)) or said
         again = f"then run: causalrec data fetch {name}"
         if any(e.wrong for e in here):
@@ -231,13 +232,15 @@ def fetch(name: str, progress: bool = True, *, policy: transfer.Policy = transfe
     Raises
     ------
     ValueError
-        If there is no such set.
+        If there is no such set, or an option is of another type.
     DataUnavailable
         If no address delivers it, or the cache can't be written; the cache is as it was.
     DataCorrupt
         If what is delivered is not the registered file; the cache is as it was.
     """
     entry = registry.entry(name)
+    _validate.flag(progress, "progress")
+    _validate.instance(policy, "policy", transfer.Policy, "pass transfer.Policy(timeout_s=...)")
     root = cache.cache_dir()
     folder = root / entry.name
     with cache.disk_errors(name, root, entry.bytes):

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from causalrec_lib import _validate
+
 _ROOT = Path(__file__).resolve().parents[2]
 _KINDS = ("package", "url")
 _GROUPS = ("data", "model", "asset")
@@ -295,8 +297,8 @@ def entry(name: str) -> Entry:
         The set.
     """
     known = entries()
-    if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=3)
+    if _validate.text(name, "name") not in known:
+        near = difflib.get_close_matches(name, known, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}."
         raise ValueError(f"name: there is no data set {name!r}; {hint}")
     return known[name]
@@ -318,8 +320,8 @@ def names(kind: str | None = None, group: str | None = "data") -> list[str]:
         Names in the order of the registry.
     """
     for value, options, what in ((kind, _KINDS, "kind"), (group, _GROUPS, "group")):
-        if value is not None and value not in options:
-            raise ValueError(f"{what} must be one of {', '.join(options)}, but is {value!r}.")
+        if value is not None:
+            _validate.one_of(value, what, options)
     return [
         n for n, e in entries().items() if (kind is None or e.kind == kind) and (group is None or e.group == group)
     ]

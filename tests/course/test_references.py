@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from pybtex.database import BibliographyData, Entry, parse_file
 
+from causalrec_lib.data import registry
+
 ROOT = Path(__file__).resolve().parents[2]
 BIB = ROOT / "book" / "references.bib"
 
@@ -124,6 +126,46 @@ def test_every_used_key_exists() -> None:
 
 def test_reading_list_uses_the_bibliography() -> None:
     assert sum("book/reading.md" in files for files in used_keys().values()) >= 30
+
+
+IDENTIFIER = re.compile(r"(?:arXiv:|doi:|arxiv\.org/abs/|doi\.org/)([^\s;,]+)")
+
+
+def disagreements(citation: str) -> list[str]:
+    """Return what a data set's citation says of a paper's identifier that the bibliography doesn't."""
+    papers = {}
+    for key, e in bibliography().entries.items():
+        who = plain("".join(e.persons["author"][0].prelast_names + e.persons["author"][0].last_names))
+        papers[key] = (who, e.fields["year"], {e.fields.get(f, "").lower() for f in ("doi", "eprint")} - {""})
+    found = []
+    for part in citation.split(";"):
+        head, identifier = re.match(r"(.*?)\((\d{4})\)", part), IDENTIFIER.search(part)
+        if head is None or identifier is None:
+            continue
+        said, year = identifier[1].lower(), head[2]
+        author = plain(re.split(r",| and | et al", head[1])[0])
+        held = [k for k, (who, when, ids) in papers.items() if said in ids and (who, when) != (author, year)]
+        known = [k for k, (who, when, ids) in papers.items() if (who, when) == (author, year) and ids]
+        if held or (known and not any(said in papers[k][2] for k in known)):
+            found.append(f"{part.strip()}: the bibliography has {held or known}")
+    return found
+
+
+@pytest.mark.parametrize("name", registry.entries())
+def test_citations_of_data_agree_with_the_bibliography(name: str) -> None:
+    entry = registry.entry(name)
+    assert disagreements(entry.citation) == []
+    if home := IDENTIFIER.search(entry.homepage):
+        assert home[1].lower() in entry.citation.lower(), f"{name}: homepage and citation are of two papers"
+
+
+def test_a_citation_with_another_papers_number_is_found() -> None:
+    right = "Agarap (2018), Statistical Analysis on E-Commerce Reviews, arXiv:1805.03687"
+    assert disagreements(right) == []
+    assert disagreements(right.replace("1805.03687", "1811.03980")) != []
+    assert disagreements(right.replace("2018", "2019")) != []
+    assert disagreements(right.replace("Agarap", "Other")) != []
+    assert disagreements("Nobody (1900), A paper that no chapter cites, doi:10.1000/182") == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ SETS = registry.entries()
 MODELS = ["minilm", "smollm2"]
 COMMIT = re.compile(r"https://raw\.githubusercontent\.com/[\w.-]+/[\w.-]+/[0-9a-f]{40}/[\w./-]+")
 OFFICIAL = {"www.minethatdata.com"}
+MIRROR_ONLY = {("filmtrust", "trusts.txt")}  # files for which no public address could be verified
 
 
 def test_the_sets_of_the_course_are_there():
@@ -29,7 +30,8 @@ def test_every_file_is_recognised_by_hash_and_size(name):
     assert entry.files and len({f.path for f in entry.files}) == len(entry.files)
     for file in entry.files:
         assert re.fullmatch("[0-9a-f]{64}", file.sha256) and file.bytes > 0
-        assert bool(file.member) == (entry.kind == "package") and bool(file.urls) == (entry.kind == "url")
+        assert bool(file.member) == (entry.kind == "package")
+        assert bool(file.urls) == (entry.kind == "url" and (name, file.path) not in MIRROR_ONLY)
     if entry.group == "data":
         assert entry.rows and all(n > 0 for n in entry.rows.values())
     if entry.archive:
@@ -47,6 +49,12 @@ def test_addresses_are_official_or_pinned_to_a_commit(name):
             assert host in OFFICIAL or url.rpartition("/")[2] == file.path
         hosts = [url.split("/")[2] in OFFICIAL for url in file.urls]
         assert hosts == sorted(hosts, reverse=True), "the official address comes first"
+
+
+def test_the_card_of_a_set_without_a_public_address_says_so():
+    for name in data.names():
+        alone = any(name == n for n, _ in MIRROR_ONLY)
+        assert ("from a local mirror only" in data.card(name).about) == alone, name
 
 
 ENTRY = """
@@ -81,9 +89,9 @@ def test_a_wrong_entry_is_refused(old, new, words):
 
 
 def test_names_refuse_unknown_kinds_and_groups():
-    with pytest.raises(ValueError, match="kind must be one of package, url"):
+    with pytest.raises(ValueError, match="kind must be one of 'package', 'url'"):
         data.names(kind="mirror")
-    with pytest.raises(ValueError, match="group must be one of data, model, asset"):
+    with pytest.raises(ValueError, match="group must be one of 'data', 'model', 'asset'"):
         data.names(group="sets")
 
 

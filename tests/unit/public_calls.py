@@ -1,0 +1,437 @@
+"""A valid call of every public function of the library, each argument with the ways to spoil it.
+
+To add a function: an entry in CALLS. To bring a module of PENDING in: take it off the list, and add its functions.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import pkgutil
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import matplotlib.pyplot as plt
+import networkx as nx
+import numpy as np
+import pandas as pd
+
+import causalrec_lib
+from causalrec_lib import course, data, estimate, matching, plots, simulation, weighting
+from causalrec_lib.data import transfer
+from causalrec_lib.estimate import Estimate, Rules
+from tests.unit import spoilings as say
+from tests.unit.spoilings import Given
+
+PENDING = {
+    "causalrec_lib.behaviour": "its checks of input are being rewritten",
+    "causalrec_lib.data.week": "its checks of input are being rewritten",
+    "causalrec_lib.data.world": "its checks of input are being rewritten",
+}
+"""Modules (and those below them) whose functions are not in CALLS yet."""
+
+PLUMBING = {
+    "causalrec_lib.course": "run by make and the command line on files of the checkout; chapters meet its __all__",
+    "causalrec_lib.data.archive": "called by data.fetch alone, with facts of the checked registry",
+    "causalrec_lib.data.cache": "called by data.fetch alone, with facts of the checked registry",
+    "causalrec_lib.data.fetch": "what a chapter meets of it is in data.__all__",
+    "causalrec_lib.data.index": "called by data.fetch alone, with facts of the checked registry",
+    "causalrec_lib.data.loaders": "called by data.load alone, with files of the checked registry",
+    "causalrec_lib.data.models": "what a chapter meets of it is in data.__all__",
+    "causalrec_lib.data.registry": "what a chapter meets of it is in data.__all__",
+    "causalrec_lib.data.transfer": "called by data.fetch alone, with facts of the checked registry",
+}
+"""Modules that no chapter calls; a package's own `__all__` is walked all the same."""
+
+RESULTS = {
+    data.Card: "made by data.card",
+    matching.Matches: "made by match",
+    weighting.PropensityFit: "made by propensity",
+}
+"""Classes that functions return; a reader reads them and never builds one."""
+
+N = 60
+_rng = np.random.default_rng(5)
+X = _rng.normal(size=(N, 2))
+E = 1 / (1 + np.exp(-0.5 * X[:, 0]))
+T = (_rng.random(N) < E).astype(float)
+Y = X[:, 0] + T + _rng.normal(size=N)
+USER = np.arange(N) // 2
+OPEN = Rules(min_ess=2, max_row_share=1.0)
+FIT = weighting.propensity(X, T)
+PAIRS = matching.match(FIT, T)
+ALT = "A straight line that rises from the lower left to the upper right."
+BALANCE = pd.DataFrame({"before": [0.4], "after": [0.1]}, index=["x"])
+WORDS = "Because the shelf is sorted by the score."
+
+
+class Call(NamedTuple):
+    """A function with a valid value for each of its arguments."""
+
+    function: Callable[..., Any]
+    arguments: dict[str, Given]
+
+    def run(self, **changed: Any) -> Any:
+        """Call it, some arguments changed; figures are closed, and files go to a folder that is thrown away."""
+        arguments = {name: given.value for name, given in self.arguments.items()} | changed
+        with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, {"CAUSALREC_BUILD": folder}):
+            try:
+                return self.function(**arguments)
+            finally:
+                plt.close("all")
+
+
+def made(**changes: Any) -> Estimate:
+    """An estimate with every part filled in."""
+    parts = {name: given.value for name, given in PARTS.items()}
+    return Estimate(**(parts | changes))
+
+
+def run_of_a_chapter() -> course.Run:
+    return course.Run("ci", 1, "weighting/01_propensity_weighting")
+
+
+def sample_mean(seed: int) -> Estimate:
+    return made(value=float(np.random.default_rng(seed).normal()))
+
+
+def in_an_empty_cache(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Call a function where no set has been fetched: what it removes is not the reader's."""
+
+    def call(**arguments: Any) -> Any:
+        with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, {"CAUSALREC_CACHE": folder}):
+            return function(**arguments)
+
+    return call
+
+
+# What several functions take ------------------------------------------------------------------------------------
+
+LEVEL = say.number(0.9, 0.0, 1.0, -0.1, 95.0)
+REFUSE = say.option("raise")
+RULES = say.thing(OPEN, optional=True)
+CLUSTERS = say.labels(USER, **{"one group": np.zeros(N)})
+COMMON = {"level": LEVEL, "unit": say.words("kg")}
+JUDGED = {"rules": RULES, "refuse": REFUSE}
+PARTS = {
+    "value": say.number(2.0),
+    "se": say.number(0.5, -0.1, missing=True),
+    "estimand": say.option("ATE"),
+    "method": say.words("a method", empty=False),
+    "n": say.whole(100, 0, -3),
+    "level": LEVEL,
+    "interval": say.thing(
+        (1.0, 3.0),
+        optional=True,
+        turned=(3.0, 1.0),
+        holed=(np.nan, 0.0),
+        endless=(0.0, np.inf),
+        three=(1.0, 2.0, 3.0),
+    ),
+    "ess": say.number(40.0, -1.0, optional=True),
+    "overlap": say.thing(
+        {"min": 0.1, "max": 0.9}, optional=True, outside={"min": -0.1, "max": 0.9}, half={"min": 0.1}
+    ),
+    "balance": say.thing(BALANCE, optional=True, empty=BALANCE.iloc[:0], half=BALANCE[["before"]]),
+    "converged": say.flag(optional=True),
+    "assumptions": say.texts(),
+    "flags": say.texts(()),
+    "unit": say.words("kg"),
+    "population": say.words("among the few"),
+}
+NAME = say.option("nsw")
+TABLE = say.option("people", optional=True)
+BAD_GRAPHS = {
+    "empty": nx.DiGraph(),
+    "a cycle": nx.DiGraph([("a", "b"), ("b", "a")]),
+    "without directions": nx.Graph([("a", "b")]),
+    "an unknown kind": nx.DiGraph([("a", "b", {"kind": "nonsense"})]),
+}
+BAD_RUNS = {
+    "empty": pd.DataFrame(columns=["seed", "name", "value", "se", "truth", "covers"]),
+    "a column short": simulation.repeat(sample_mean, range(3), 0.0).drop(columns="se"),
+    "a single sample": simulation.repeat(sample_mean, range(1), 0.0),
+    "NaN": simulation.repeat(sample_mean, range(3), 0.0).assign(value=np.nan),
+    "texts": simulation.repeat(sample_mean, range(3), 0.0).assign(truth="a"),
+}
+BAD_OPTIONS = {
+    "two only": {"Yes, this one": (True, WORDS), "No, that one": (False, WORDS)},
+    "all right": {word: (True, WORDS) for word in "abc"},
+    "unexplained": {"a": (True, WORDS), "b": (False, WORDS), "c": (False, "")},
+    "no pair": {"a": (True, WORDS), "b": (False, WORDS), "c": False},
+}
+MATCHED = {
+    "t": say.binary(T),
+    "estimand": say.option("ATT"),
+    "metric": say.option("logit"),
+    "method": say.option("nearest"),
+    "ratio": say.whole(1, 0, -1),
+    "replace": say.flag(),
+    "caliper": say.number(5.0, -0.1, optional=True),
+    "exact": say.labels(USER % 2, several=True),
+    "ties": say.option("all"),
+    "order": say.option("largest"),
+    "seed": say.whole(0, -1),
+}
+WEIGHTED = {
+    "y": say.vector(Y),
+    "t": say.binary(T),
+    "estimand": say.option("ATT"),
+    "estimator": say.option("hajek"),
+    "trim": say.number(0.01, -0.1, 0.5, 0.9, optional=True),
+    "se": say.option("sandwich"),
+    "clusters": CLUSTERS,
+    **JUDGED,
+    **COMMON,
+}
+PLOTTED = {"alt": say.words(ALT, short=True), "caption": say.words(ALT, short=True)}
+
+CALLS: dict[Callable[..., Any], tuple[Call, ...]] = {}
+
+
+def add(function: Callable[..., Any], call: Callable[..., Any] | None = None, /, **arguments: Given) -> None:
+    """Register a valid call of a public function; `call` stands for it where it can't be called by name."""
+    CALLS[function] = (*CALLS.get(function, ()), Call(call or function, arguments))
+
+
+# The estimate, its rules and its checks -------------------------------------------------------------------------
+
+add(
+    estimate.Rules, min_ess=say.number(30.0, -5.0), max_row_share=say.number(0.1, 0.0, -0.1, 1.5)
+)  # fmt: skip
+add(estimate.Estimate, **PARTS)
+add(estimate.Estimate.covers, made().covers, truth=say.number(1.0))
+add(estimate.Estimate.flagged, lambda reasons: made().flagged(*reasons), reasons=say.reasons(("too few",)))
+add(estimate.effective_sample_size, weights=say.weights(E, partner=False))
+add(estimate.difference_in_means, y=say.vector(Y), t=say.binary(T), clusters=CLUSTERS, **COMMON)
+add(
+    estimate.judge,
+    estimate=say.thing(made()),
+    weights=say.thing(
+        {"treated": np.ones(50)},
+        negative={"treated": -np.ones(50)},
+        holed={"treated": [np.nan]},
+        none={"treated": []},
+    ),
+    rules=say.thing(OPEN),
+    refuse=REFUSE,
+)
+
+# Weighting ------------------------------------------------------------------------------------------------------
+
+add(
+    weighting.weights,
+    t=say.binary(T),
+    e=say.propensities(E),
+    estimand=say.option("ATE"),
+    stabilised=say.flag(False),
+)
+add(weighting.crump_threshold, e=say.propensities(E, partner=False))
+add(weighting.overlap_summary, e=say.propensities(E), t=say.binary(T))
+add(
+    weighting.balance,
+    X=say.table(X),
+    t=say.binary(T),
+    weights=say.weights(E, optional=True),
+    names=say.Given(
+        ("a", "b"), say.texts(twice=("a", "a"), short=("a",)).spoilt.filter(lambda b: b.value is not None)
+    ),
+)
+add(
+    weighting.propensity,
+    X=say.table(X, design=True),
+    t=say.binary(T),
+    penalty=say.number(1.0, -1.0, optional=True),
+    max_iter=say.whole(100, 0, -1),
+    refuse=REFUSE,
+)
+add(weighting.PropensityFit.predict, FIT.predict, X=say.table(X, partner=False))
+add(weighting.PropensityFit.influence, FIT.influence, direction=say.vector(np.ones(3)))
+add(weighting.ipw, **WEIGHTED, e=say.propensities(E, optional=True), X=say.table(X, optional=True))
+add(weighting.ipw, **WEIGHTED, e=say.propensities(E))
+add(weighting.ipw, **WEIGHTED, X=say.table(X, design=True))
+add(weighting.ipw, **WEIGHTED, e=say.thing(FIT))
+add(
+    weighting.standardisation,
+    y=say.vector(Y),
+    t=say.binary(T),
+    X=say.table(X, design=True),
+    interact=say.Given(
+        [0],
+        say.texts(numbers=[0.5], outside=[2], below=[-1], twice=[0, 0], unknown=["z"], truths=[True]).spoilt.filter(
+            lambda bad: bad.what != "a single text" or bad.value == "a"
+        ),
+    ),
+    estimand=say.option("ATE"),
+    clusters=CLUSTERS,
+    **COMMON,
+)
+
+# Matching -------------------------------------------------------------------------------------------------------
+
+add(matching.match, **MATCHED, X=say.table(X, design=True))
+add(matching.match, **MATCHED, X=say.thing(FIT, **{"of other rows": weighting.propensity(X, 1 - T)}))
+for more in ({}, {"X": say.table(X, design=True, optional=True)}):
+    add(
+        matching.matching_estimate,
+        **more,
+        y=say.vector(Y),
+        matches=say.thing(PAIRS),
+        bias_correction=say.flag(),
+        se=say.option("adjusted"),
+        neighbours=say.whole(2, 0, -1),
+        **JUDGED,
+        **COMMON,
+    )
+
+# Simulation -----------------------------------------------------------------------------------------------------
+
+add(
+    simulation.repeat,
+    answer=say.thing(sample_mean, plain=lambda seed: 1.0, nothing=lambda seed: None, named=lambda seed: {"a": 1.0}),
+    seeds=say.Given(
+        range(3), say.listed({"None": None, "a number": 3, "texts": "abc", "empty": [], "floats": [0.5]})
+    ),
+    truth=say.Given(0.0, say.number(0.0).spoilt | say.listed({"another name": {"another": 1.0}})),
+)
+add(simulation.summary, runs=say.thing(simulation.repeat(sample_mean, range(3), 0.0), **BAD_RUNS))
+
+# Pictures -------------------------------------------------------------------------------------------------------
+
+add(plots.hash_text, text=say.words())
+add(
+    plots.show,
+    lambda fig, **k: plots.show(plt.figure() if fig == "fig" else fig, **k),
+    fig=say.thing("fig"),
+    **PLOTTED,
+)
+add(
+    plots.truth_line,
+    lambda ax, **k: plots.truth_line(plt.figure().add_subplot() if ax == "ax" else ax, **k),
+    ax=say.thing("ax"),
+    value=say.number(1.0),
+    label=say.words(),
+    axis=say.option("x"),
+)
+add(
+    plots.forest,
+    estimates=say.thing(
+        {"one": made(), "two": 1.0}, empty={}, text={"one": "1.0"}, holed={"one": np.nan}, none={"one": None}
+    ),
+    truth=say.number(1.0, optional=True),
+    naive=say.texts(("one",), single=True, unknown=("three",), name="three"),
+    xlabel=say.words(),
+    ax=say.thing(None, optional=True),
+)
+add(
+    plots.draw_dag,
+    graph=say.thing(nx.DiGraph([("a", "b")]), **BAD_GRAPHS),
+    **PLOTTED,
+    figsize=say.thing((3.0, 2.0), optional=True, negative=(-1.0, 2.0), three=(1.0, 2.0, 3.0), holed=(1.0, np.nan)),
+)
+
+# Data -----------------------------------------------------------------------------------------------------------
+
+add(data.card, name=NAME)
+add(data.tables, name=NAME)
+add(data.present, name=NAME)
+add(data.verify, name=NAME)
+add(data.remove, in_an_empty_cache(data.remove), name=NAME)
+add(data.fetch, name=NAME, progress=say.flag(False), policy=say.thing(transfer.Policy()))
+add(data.load, name=NAME, table=TABLE)
+add(data.load_optional, name=NAME, table=TABLE)
+add(data.model_path, name=say.option("minilm"))
+add(data.names, kind=say.option("url", optional=True), group=say.option("data", optional=True))
+add(data.status, group=say.option("model", optional=True))
+
+# What a chapter calls of the course -----------------------------------------------------------------------------
+
+CHAPTER = {
+    "profile": say.option("ci"),
+    "seed": say.whole(1, -1),
+    "chapter": say.words("weighting/01_propensity_weighting", empty=False, short=True),
+}
+add(course.Run, **CHAPTER)
+add(course.start, **CHAPTER)
+add(course.Run.size, run_of_a_chapter().size, ci=say.whole(10, 0, -1), full=say.whole(100, 0, -1))
+add(
+    course.Run.progress,
+    run_of_a_chapter().progress,
+    items=say.Given(range(3), say.listed({"None": None, "a number": 3})),
+    what=say.words(),
+)
+add(
+    course.Run.claim,
+    run_of_a_chapter().claim,
+    words=say.words("one is less than two", empty=False),
+    holds=say.flag(),
+)
+add(
+    course.Run.record,
+    lambda **k: run_of_a_chapter().record(**k),
+    name=say.words("ate", empty=False, short=True),
+    value=say.number(1.0),
+    truth=say.number(1.0, optional=True),
+    naive=say.number(2.0, optional=True),
+    kind=say.option("stochastic", optional=True),
+    mc_se=say.number(0.1, 0.0, -0.1),
+    optional=say.flag(False),
+)
+add(
+    course.quiz,
+    question=say.words("Which one?", empty=False),
+    options=say.thing({word: (word == "a", WORDS) for word in "abc"}, **BAD_OPTIONS),
+)
+add(
+    course.check,
+    exercise_id=say.Given("weighting/01.1", say.words().spoilt | say.listed({"unknown": "weighting/77.1"})),
+    answer=say.thing(lambda *a: NotImplemented),
+)
+add(course.say, text=say.words())
+
+
+# The walk -------------------------------------------------------------------------------------------------------
+
+
+def below(name: str, modules: dict[str, str]) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
+
+
+def modules() -> Iterator[Any]:
+    """Yield the public modules that a chapter may call."""
+    for info in pkgutil.walk_packages(causalrec_lib.__path__, "causalrec_lib."):
+        hidden = any(part.startswith("_") for part in info.name.split("."))
+        package_face = info.ispkg and hasattr(importlib.import_module(info.name), "__all__")
+        if not hidden and not below(info.name, PENDING) and (package_face or not below(info.name, PLUMBING)):
+            yield importlib.import_module(info.name)
+
+
+def names_of(module: Any) -> list[str]:
+    own = [n for n, thing in vars(module).items() if getattr(thing, "__module__", None) == module.__name__]
+    return list(getattr(module, "__all__", own))
+
+
+def public() -> dict[Callable[..., Any], str]:
+    """Every public function and method with an argument, and its name; errors are raised, not called."""
+    found: dict[Callable[..., Any], str] = {}
+    for module in modules():
+        for name in names_of(module):
+            thing = getattr(module, name)
+            if name.startswith("_") or not (inspect.isclass(thing) or inspect.isfunction(thing)):
+                continue
+            if inspect.isclass(thing):
+                if issubclass(thing, BaseException):
+                    continue
+                for member, method in vars(thing).items():
+                    if not member.startswith("_") and inspect.isfunction(method):
+                        found.setdefault(method, f"{module.__name__}.{name}.{member}")
+            if thing not in RESULTS:
+                found.setdefault(thing, f"{module.__name__}.{name}")
+    return {thing: name for thing, name in found.items() if parameters(thing)}
+
+
+def parameters(function: Callable[..., Any]) -> set[str]:
+    return {name for name in inspect.signature(function).parameters if name != "self"}
