@@ -17,14 +17,10 @@ def cluster_codes(clusters: ArrayLike | None, n: int) -> NDArray[np.int64] | Non
     """Return the cluster of each of n rows as 0, 1, ...; refuse missing labels, another length and a single group."""
     if clusters is None:
         return None
-    codes, labels = pd.factorize(np.asarray(clusters).reshape(-1))
-    if len(codes) != n:
-        raise ValueError(f"clusters has {len(codes)} rows, expected {n}; pass one label per row.")
-    if (codes < 0).any():
-        raise ValueError("clusters has missing labels; give every row a cluster, or drop those rows.")
-    if len(labels) < 2:
+    codes = _validate.labels(clusters, "clusters", n, "y")
+    if codes.max() == 0:
         raise ValueError("clusters names a single group; a standard error needs at least two.")
-    return codes.astype(np.int64)
+    return codes
 
 
 def n_groups(codes: NDArray[np.int64] | None) -> int | None:

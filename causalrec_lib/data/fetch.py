@@ -112,7 +112,8 @@ class _Job:
 
     def _give_up(self, what: str, here: Sequence[TransferError]) -> NoReturn:
         name = self.entry.name
-        said = "; ".join(str(e) for e in here) or f"no public address is known for it; a local mirror ({MIRROR_VARIABLE}) may hold it"
+        nowhere = f"no public address is known for it; a local mirror ({MIRROR_VARIABLE}) may hold it"
+        said = "; ".join(str(e) for e in here) or nowhere
         brief = "; ".join(dict.fromkeys(f"{_place(e)}: {e.reason.partition(' (')[0]}" for e in here)) or said
         again = f"then run: causalrec data fetch {name}"
         if any(e.wrong for e in here):

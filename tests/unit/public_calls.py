@@ -60,7 +60,7 @@ E = 1 / (1 + np.exp(-0.5 * X[:, 0]))
 T = (_rng.random(N) < E).astype(float)
 Y = X[:, 0] + T + _rng.normal(size=N)
 USER = np.arange(N) // 2
-OPEN = Rules(min_ess=2, max_row_share=1.0)
+OPEN = Rules(min_ess=2, max_row_share=1.0, max_smd=9.0, min_ess_share=0.0, min_clusters=2, max_z=99.0)
 FIT = weighting.propensity(X, T)
 PAIRS = matching.match(FIT, T)
 ALT = "A straight line that rises from the lower left to the upper right."
@@ -421,6 +421,8 @@ def public() -> dict[Callable[..., Any], str]:
         for name in names_of(module):
             thing = getattr(module, name)
             if name.startswith("_") or not (inspect.isclass(thing) or inspect.isfunction(thing)):
+                continue
+            if not thing.__module__.startswith("causalrec_lib"):  # an alias, such as Estimand = str
                 continue
             if inspect.isclass(thing):
                 if issubclass(thing, BaseException):
