@@ -182,8 +182,11 @@ def distances(focal: FloatArray, partner: FloatArray, what: str) -> FloatArray:
             "match nearest neighbours on the propensity, split by exact=, or sample rows."
         )
     cost = cdist(focal, partner)
-    unit = _SAME_COST * float(cost.max(initial=1e-300))
-    return np.round(cost / unit) * unit if unit > 0 else cost
+    top = float(cost.max(initial=0.0))
+    if top == 0:
+        return cost
+    unit = 2.0 ** np.floor(np.log2(_SAME_COST * top))  # a power of two, so that sums of rounded costs are exact
+    return np.round(cost / unit) * unit
 
 
 def optimal(focal: FloatArray, partner: FloatArray, ratio: int, caliper: float) -> Pairs:

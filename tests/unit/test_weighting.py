@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from causalrec_lib import matching, weighting
+from causalrec_lib._abadie_imbens import conditional_variance
 from causalrec_lib._mestimation import standard_error
 from causalrec_lib.estimate import EstimateRefused, NoOverlap, NotConverged, Rules
 
@@ -422,3 +423,135 @@ def test_full_matching_makes_stars_even_among_equal_rows(points, seed):
 def test_covariates_in_the_place_of_the_propensity_are_recognised():
     with pytest.raises(ValueError, match=r"^e has 3 columns.*pass X="):
         weighting.ipw(np.arange(4.0), [0, 1, 0, 1], np.ones((4, 3)))
+
+
+def test_last_bits_do_not_choose_neighbours():
+    """Equal rows whose coordinates differ by rounding, as between processors: pairs, value and error stay."""
+    rng = np.random.default_rng(8)
+    x = rng.integers(0, 4, (300, 3)).astype(float)
+    t = (rng.random(300) < 0.3 + 0.1 * x[:, 0]).astype(float)
+    y = x @ [1.0, 2.0, -1.0] + t + rng.normal(size=300)
+    for how in (
+        {"metric": "mahalanobis"},
+        {"metric": "scaled", "ratio": 2, "ties": "first"},
+        {"metric": "scaled", "replace": False},
+        {"metric": "scaled", "method": "optimal"},
+        {"metric": "scaled", "method": "full"},
+        {},
+        {"replace": False},
+        {"ties": "first", "ratio": 2},
+    ):
+        found = []
+        for k in range(3):
+            noise = 1 + 2e-15 * np.random.default_rng(k).normal(size=x.shape) * (k > 0)
+            given_now = x * noise if "metric" in how else weighting.propensity(x * noise, t)
+            m = matching.match(given_now, t, **how)
+            est = matching.matching_estimate(y, m, x, rules=OPEN)
+            found.append((m.focal.tolist(), m.partner.tolist(), est.value, est.se))
+        assert found[0][:2] == found[1][:2] == found[2][:2], how
+        np.testing.assert_allclose([f[2:] for f in found[1:]], [found[0][2:]] * 2, rtol=1e-9, err_msg=str(how))
+
+
+def test_the_conditional_variance_counts_all_ties():
+    """By loops: the mean of all rows as near as the second nearest other."""
+    rng = np.random.default_rng(2)
+    for space in (rng.integers(0, 5, (40, 1)).astype(float), rng.integers(0, 3, (40, 2)).astype(float)):
+        t, y = (np.arange(40) % 2).astype(float), rng.normal(size=40)
+        want = []
+        for i in range(40):
+            others = np.flatnonzero((t == t[i]) & (np.arange(40) != i))
+            gaps = np.linalg.norm(space[others] - space[i], axis=1)
+            near = others[gaps <= np.sort(gaps)[1] + 1e-9]
+            want.append(len(near) / (len(near) + 1) * (y[i] - y[near].mean()) ** 2)
+        got = conditional_variance(y, t, space, np.arange(40), 2)
+        np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
+def test_propensities_at_the_ends_pass_where_they_do_no_harm():
+    for estimand, t_at, value, mirror in (("ATT", 0, 0.0, 1.0), ("ATC", 1, 1.0, 0.0)):
+        e = E.copy()
+        e[np.flatnonzero(t_at == T)[0]] = value
+        alone = np.arange(N) != np.flatnonzero(t_at == T)[0]
+        assert weighting.ipw(Y, T, e, estimand="ATO", rules=OPEN).value == pytest.approx(
+            weighting.ipw(Y[alone], T[alone], e[alone], estimand="ATO", rules=OPEN).value
+        )
+        assert np.isfinite(weighting.ipw(Y, T, e, estimand=estimand, rules=OPEN).se)
+        e[np.flatnonzero(t_at != T)[0]] = mirror
+        with pytest.raises(ValueError, match=rf"^e must lie .* for the {estimand}"):
+            weighting.ipw(Y, T, e, estimand=estimand, rules=OPEN)
+    denied = E.copy()
+    denied[np.flatnonzero(T == 1)[0]] = 0.0
+    with pytest.raises(ValueError, match="denies the treatment that happened in row"):
+        weighting.ipw(Y, T, denied, estimand="ATO", rules=OPEN)
+    with pytest.raises(ValueError, match="every row"):
+        weighting.ipw(Y, T, T, estimand="ATO", rules=OPEN)
+    with pytest.raises(ValueError, match="strictly between 0 and 1 for the ATE"):
+        weighting.ipw(Y, T, denied, rules=OPEN)
+
+
+def test_the_wrong_argument_is_named():
+    with pytest.raises(ValueError, match=rf"^X has {N - 1} rows, expected {N}"):
+        weighting.ipw(Y, T, X=X[:-1])
+    with pytest.raises(ValueError, match=r"^trim='crump' is the rule for the ATE, not the ATT"):
+        weighting.ipw(Y, T, E, trim="crump", estimand="ATT")
+    with pytest.raises(ValueError, match="e_source"):
+        weighting.ipw(Y, T, X=X, e_source="fitted")
+    with pytest.raises(ValueError, match="e_source"):
+        weighting.ipw(Y, T, E, e_source="guessed")
+
+
+def test_the_card_says_where_propensities_come_from():
+    known, crossed = (weighting.ipw(Y, T, E, e_source=s, rules=OPEN) for s in ("known", "cross-fitted"))
+    assert known.notes == () and known.report()["propensity"].endswith("(known)") and known.se == crossed.se
+    assert "cross-fitted; the error ignores the fit" in crossed.report()["note"]
+    assert weighting.ipw(Y, T, X=X, rules=OPEN).e_source == "fitted"
+    fixed = weighting.ipw(Y, T, X=X, se="weights_fixed", rules=OPEN)
+    assert "takes the fitted weights as given" in fixed.report()["note"]
+
+
+def test_the_card_says_what_the_theorem_leaves_out():
+    for how, says in (
+        ({"replace": False}, "matching without replacement"),
+        ({"method": "full", "caliper": 0.4}, "full matching and a caliper"),
+    ):
+        card = matching.matching_estimate(Y, matching.match(X, T, **how), rules=OPEN).report()
+        assert f"does not cover {says}" in card["note"]
+    plain = matching.matching_estimate(Y, matching.match(X, T), rules=OPEN)
+    assert plain.notes == () and "on propensity" in plain.method
+    assert "on a score" in matching.match(X[:, 0], T).method
+
+
+def test_arms_and_signed_weights_make_up_the_estimate():
+    made = [weighting.ipw(Y, T, E, estimand=g, estimator=h, rules=OPEN) for g in MIRROR for h in ("hajek", "ht")]
+    made += [weighting.standardisation(Y, T, X, interact=True, estimand=g) for g in ("ATE", "ATT", "ATC")]
+    made += [
+        matching.matching_estimate(Y, matching.match(X, T, estimand=g), bias_correction=False, rules=OPEN)
+        for g in ("ATE", "ATT", "ATC")
+    ]
+    for est in made:
+        assert est.arms["treated"] - est.arms["control"] == pytest.approx(est.value)
+        assert np.mean(est.design.weights * Y) == pytest.approx(est.value), (est.estimand, est.method)
+        assert est.design.residual_variance > 0.5
+    assert len(made[-1].design.focal) == len(made[-1].design.partner) > 0
+    assert "% of the weight on rows is negative" in weighting.standardisation(Y, T, X).report()["note"]
+
+
+@pytest.mark.parametrize("estimand", ["ATT", "ATC", "ATE"])
+def test_clusters_in_matching(estimand):
+    m = matching.match(X, T, metric="scaled", estimand=estimand)
+    rows = matching.matching_estimate(Y, m, rules=OPEN)
+    alone = matching.matching_estimate(Y, m, clusters=np.arange(N), rules=OPEN)
+    assert alone.se == pytest.approx(rows.se * np.sqrt(N / (N - 1))) and alone.n_clusters == N
+    rng = np.random.default_rng(5)  # users of ten rows who share noise and treatment
+    user = np.repeat(np.arange(200), 10)
+    found = {"rows": [], "users": []}
+    for _ in range(60):
+        t, x = np.repeat(rng.random(200) < 0.4, 10).astype(float), rng.normal(size=2_000)
+        y = x + np.repeat(rng.normal(size=200), 10) + rng.normal(size=2_000)
+        pairs = matching.match(x, t, metric="scaled", estimand=estimand)
+        for name, how in (("rows", {}), ("users", {"clusters": user})):
+            est = matching.matching_estimate(y, pairs, rules=OPEN, **how)
+            found[name].append((est.value, est.se))
+    spread = np.std([v for v, _ in found["users"]])
+    assert np.mean([s for _, s in found["rows"]]) < 0.6 * spread
+    assert 0.8 < np.mean([s for _, s in found["users"]]) / spread < 1.25
