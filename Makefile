@@ -91,7 +91,14 @@ ifdef STAGE
 LIBRARY := $(shell find causalrec_lib -name '*.py')
 SOURCES := $(wildcard notebooks/*/*.py)
 
-build/deps-$(PROFILE).mk: $(LIBRARY) $(SOURCES)
+# Changes when a file comes or goes, whatever its date.
+build/files.list: FORCE
+	@mkdir -p build; echo '$(sort $(LIBRARY) $(SOURCES))' | cmp -s - $@ || echo '$(sort $(LIBRARY) $(SOURCES))' > $@
+# Changes when the pins or the Python change: then every number is computed again.
+build/environment.state: FORCE
+	@mkdir -p build; { $(PY) -V; sort constraints.txt; } | cmp -s - $@ || { $(PY) -V; sort constraints.txt; } > $@
+
+build/deps-$(PROFILE).mk: build/files.list $(LIBRARY) $(SOURCES)
 	@$(PY) -m causalrec_lib.course.deps --profile $(PROFILE) --out $@
 -include build/deps-$(PROFILE).mk
 

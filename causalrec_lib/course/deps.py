@@ -11,6 +11,7 @@ from causalrec_lib.course import chapters
 from causalrec_lib.course.chapters import Chapter
 
 PACKAGE = "causalrec_lib"
+LEDGER = "causalrec_lib/course/ledger.toml"
 
 
 def _parents(module: str) -> set[str]:
@@ -72,17 +73,23 @@ def makefile(root: Path, profile: str) -> str:
     first = [targets[c.id] for c in everything if not c.after_chapters]
     lines.append(f"CHAPTERS := {' '.join(first)}")
     lines.append(f"LATE_PAGES := {' '.join(targets[c.id] for c in everything if c.after_chapters)}")
+    sources: set[str] = set()
     for c in everything:
-        needs = [str(c.source.relative_to(root)), *sorted(str(_file(m, root)) for m in modules_of(c, graph))]
+        modules = modules_of(c, graph)
+        needs = [str(c.source.relative_to(root)), *sorted(str(_file(m, root)) for m in modules)]
+        needs += [LEDGER] if f"{PACKAGE}.course.ledger" in modules else []
+        sources |= set(needs)
+        needs.append("build/environment.state")
         needs += [f"build/data/{name}.state" for name in (*c.data(), *c.data("optional_data"))]
         if c.after_chapters:
             needs += first
         lines.append(f"{targets[c.id]}: {' '.join(needs)}")
+    lines += [f"{source}:" for source in sorted(sources)]  # so that a file that is gone is no error
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Write the dependency file, only if it changed."""
+    """Write the dependency file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="ci")
     parser.add_argument("--out", type=Path, required=True)

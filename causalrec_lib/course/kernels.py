@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.manager import AsyncKernelManager
 from traitlets.config import Config
 
 # Without an address of its own, a kernel over "ipc" takes the relative name `kernel-ipc` in its working directory, so
@@ -39,6 +40,23 @@ def own_sockets() -> Iterator[Config]:
     """
     with sockets() as settings:
         yield Config(KernelManager=settings)
+
+
+class Calm(AsyncKernelManager):
+    """Ends an idle kernel by message. By default it is interrupted first, and says so in the log as of an error."""
+
+    _ending = False
+
+    async def _async_shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
+        self._ending = True
+        await super()._async_shutdown_kernel(now, restart)
+
+    async def _async_interrupt_kernel(self) -> None:
+        if not self._ending:
+            await super()._async_interrupt_kernel()
+
+    shutdown_kernel = _async_shutdown_kernel
+    interrupt_kernel = _async_interrupt_kernel
 
 
 def pytest_configure(config: Any) -> None:

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -262,6 +262,7 @@ def _as_record(
     )
 
 
+@cache
 def versions() -> dict[str, str]:
     """Return the versions that results depend on.
 

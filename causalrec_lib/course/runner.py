@@ -102,7 +102,7 @@ def run(chapter: Chapter, profile: str = "ci", seed: int = DEFAULT_SEED, build: 
                 at["ipynb"], part, parameters={"PROFILE": profile, "SEED": seed}, kernel_name="python3",
                 progress_bar=False, log_output=True, cwd=str(chapter.source.parent),
                 request_save_on_cell_execute=False, stdout_file=None, stderr_file=None, start_timeout=120,
-                config=config,
+                config=config, kernel_manager_class=kernels.Calm,
             )  # fmt: skip
     except BaseException as err:
         half = record_path(chapter.id, profile, build)  # nobody's baseline, but an author wants to see the numbers
@@ -123,7 +123,9 @@ def run(chapter: Chapter, profile: str = "ci", seed: int = DEFAULT_SEED, build: 
 def _kernel_environment(build: Path, source: str) -> Iterator[None]:
     """Set what the kernel inherits, and put this process's environment back afterwards."""
     before = dict(os.environ)
-    os.environ.setdefault("PYTHONHASHSEED", "0")  # the order of sets, of whatever prints them
+    for name, value in {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+                        "TOKENIZERS_PARALLELISM": "false"}.items():  # fmt: skip
+        os.environ.setdefault(name, value)  # as make sets them, for a chapter that is run without it
     os.environ.update(CAUSALREC_STRICT="1", CAUSALREC_QUIET="1", JUPYTER_PREFER_ENV_PATH="1")
     os.environ.update(CAUSALREC_BUILD=str(build), CAUSALREC_SOURCE=source)
     try:

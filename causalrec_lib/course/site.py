@@ -114,6 +114,8 @@ def fingerprint(where: Layout) -> str:
 def _inputs(where: Layout) -> Iterable[Path]:
     yield from where.sources()
     yield from Path(__file__).parent.glob("*.py")
+    yield from Path(__file__).parent.glob("*.toml")
+    yield from Path(__file__).parents[1].glob("plots.py")
     yield from (where.root / "data").rglob("*.toml")
     yield from (where.root / "data" / "cards").rglob("*.md")
     for folder in ("executed", "records", "runs"):

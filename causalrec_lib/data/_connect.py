@@ -28,8 +28,10 @@ def request(url: str, headers: dict[str, str]) -> urllib.request.Request:
         raise TransferError(redact(url), f"'{parts.scheme}:' addresses are not fetched")
     if parts.username:
         login = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
-        headers = {**headers, "Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
-    return urllib.request.Request(redact(url), headers={"User-Agent": "causalrec-lib", **headers})  # noqa: S310 - scheme checked above
+    made = urllib.request.Request(redact(url), headers={"User-Agent": "causalrec-lib", **headers})  # noqa: S310 - scheme checked above
+    if parts.username:  # for this host only: a redirect must not carry it on
+        made.add_unredirected_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
+    return made
 
 
 def _connector(base: type[http.client.HTTPConnection], connect_s: float) -> Any:
