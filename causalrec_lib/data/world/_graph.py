@@ -188,7 +188,8 @@ def dag(confounding: str, interference: float, question: str = "exposure") -> nx
     g = nx.DiGraph()
     for name in sorted({n for e in edges for n in e}, key=order.__getitem__):
         label, observed, role = (_NODES.get(name) or _MORE[name])[:3]
-        seen = observed or (name == "stars" and question in ("ratings", "mediation"))
+        logged = observed or (name == "stars" and question in ("ratings", "mediation"))
+        seen = logged and (name, question) != ("score", "ab_test")  # a trial logs no scores
         g.add_node(name, label=label, observed=seen, role=role)
     for a, b in edges:
         g.add_edge(a, b, kind=_kind(a, b))
