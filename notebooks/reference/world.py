@@ -32,6 +32,7 @@ SEED = 2026
 import time
 
 import matplotlib.pyplot as plt
+import networkx as nx
 import numpy as np
 import pandas as pd
 from IPython.display import HTML, display
@@ -78,14 +79,13 @@ toy.truth.pairs(toy.exposure_log(6)).round(3)
 
 # %%
 plots.draw_dag(
-    make_world(40, 30, text="templates", confounding="hidden", interference=0.2).dag(),
+    make_world(40, 30, text="templates", confounding="hidden").dag(),
     alt=(
         "Causal graph of the world. Score, activity and popularity point to exposed and to consumed; hidden affinity "
         "points to both as well, hidden quality to exposed and hidden affinity; marketing points to exposed only; "
-        "friends shown, annoyed and price point to consumed only. Department and quality point to review text, and "
+        "annoyed and price point to consumed only. Department and quality point to review text, and "
         "the text to score and hidden affinity; quality also points to price and popularity; hidden taste points to "
-        "hidden affinity and community, community to friends shown; score and hidden affinity point to stars; stars "
-        "and consumed point to rated."
+        "hidden affinity and community; score and hidden affinity point to stars; stars and consumed point to rated."
     ),
     caption=(
         "Orange arrows open back doors between exposure and consumption. Dashed boxes are not in the exposure log. "
@@ -102,18 +102,25 @@ plots.draw_dag(
 # the item that stands in it.
 
 # %%
+place = {
+    **{"segment": (0, 2.6), "sponsored": (0, 1.3), "popularity": (0, 0), "seen": (1.6, 2.8), "score": (1.6, 0.9)},
+    **{"shuffled": (3.0, 2.6), "position": (3.0, 1.3), "hidden": (3.0, -0.3), "clicked": (4.6, 0.9)},
+}
+slots = world.dag("position").subgraph(place).copy()
+nx.set_node_attributes(slots, place, "pos")
 plots.draw_dag(
-    world.dag("position"),
+    slots,
     alt=(
-        "Causal graph of position and clicks. Score, popularity, sponsored, segment, the platform's model of "
-        "the user and a shuffle point to position; position points to clicked, and so do score, hidden affinity, "
-        "popularity, activity, price and annoyed."
+        "Causal graph of position and clicks. Score, popularity, sponsored, segment, the platform's model of the "
+        "user and a shuffle point to position; position points to clicked, and so do score, hidden affinity and "
+        "popularity."
     ),
     caption=(
         "Orange arrows make a slot: adjusting for the score of the item leaves a path through the platform's model "
-        "of the user. Adjust for user and item, or use sessions that were shuffled."
+        "of the user. Adjust for user and item, or use sessions that were shuffled. Text, price, activity and "
+        "annoyance are left out here."
     ),
-    figsize=(9.0, 4.6),
+    figsize=(7.0, 3.8),
 )
 
 # %% [markdown]

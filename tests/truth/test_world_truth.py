@@ -221,15 +221,20 @@ def test_shuffled_sessions_reveal_the_effect_of_position(world):
 
 
 def test_a_slate_policy_is_worth_its_clicks_on_and_off(world):
-    log = world.slate_log(40_000, 2, randomised_share=0.0, with_slate_propensity=True)
+    sizes = (50_000, 2)
+    log = world.slate_log(*sizes, randomised_share=0.0, with_slate_propensity=True)
     session = log.groupby("session").agg(clicks=("clicked", "sum"), e=("slate_propensity", "first"))
-    want = world.truth.slate_policy_value("logging", 40_000, 2)
+    want = world.truth.slate_policy_value("logging", *sizes)
     se = session["clicks"].std() / np.sqrt(len(session))
     assert session["clicks"].mean() == pytest.approx(want, abs=4 * se)
-    even = world.truth.slate_policy_value("random", 40_000, 2, temperature=1.0)
-    ips = session["clicks"] / session["e"] / (20 * 19)
-    assert ips.mean() == pytest.approx(even, abs=5 * ips.std() / np.sqrt(len(ips)))
-    assert want - even > 5 * max(se, ips.std() / np.sqrt(len(ips)))
+    flat = world.slate_candidates(*sizes).assign(w=lambda c: np.exp(c["logging_logit"] / 2))  # another temperature
+    chosen = log[["session", "item", "position"]].merge(flat, on=["session", "item"])
+    first, second = (chosen[chosen["position"] == k].set_index("session")["w"].sort_index() for k in (1, 2))
+    total = flat.groupby("session")["w"].sum()
+    ips = session["clicks"] * (first / total) * (second / (total - first)) / session["e"]
+    other = world.truth.slate_policy_value("logging", *sizes, temperature=2.0)
+    assert ips.mean() == pytest.approx(other, abs=4 * ips.std() / np.sqrt(len(ips)))
+    assert want - other > 5 * max(se, ips.std() / np.sqrt(len(ips)))
 
 
 def test_a_slate_is_worth_its_clicks(world):

@@ -12,21 +12,21 @@ from causalrec_lib import _validate
 _NODES = {
     # name: (label, observed, role, x, y)
     "segment": ("segment,\nage", True, "covariate", 0.0, 3.52),
-    "activity": ("activity L", True, "confounder", 1.04, 1.2),
-    "taste": ("hidden\ntaste", False, "hidden", 0.0, 0.64),
-    "community": ("community", True, "proxy", -1.05, 1.76),
+    "activity": ("activity L", True, "confounder", 1.2, -0.6),
+    "taste": ("hidden\ntaste", False, "hidden", 0.0, -0.3),
+    "community": ("community", True, "proxy", -1.05, -0.3),
     "score": ("score S", True, "confounder", 1.04, 3.12),
-    "hidden": ("hidden\naffinity H", False, "hidden", 1.04, 0.16),
+    "hidden": ("hidden\naffinity H", False, "hidden", 1.04, 0.5),
     "annoyed": ("annoyed v", False, "modifier", 3.64, 3.6),
     "marketing": ("marketing\nZ", True, "instrument", 2.81, 2.48),
     "exposed": ("exposed T", True, "treatment", 2.29, 1.76),
     "consumed": ("consumed Y", True, "outcome", 3.64, 1.2),
-    "department": ("department", True, "covariate", -1.05, -1.2),
-    "quality": ("hidden\nquality q", False, "hidden", 0.0, -0.56),
+    "department": ("department", True, "covariate", -1.05, 1.2),
+    "quality": ("hidden\nquality q", False, "hidden", 0.0, 0.9),
     "ad_spend": ("past ad\nspend m", True, "covariate", 0.0, -1.76),
-    "popularity": ("popularity\nP", True, "confounder", 1.04, -1.52),
-    "text": ("review text", True, "proxy", 1.04, -0.44),
-    "price": ("price C", True, "covariate", 2.29, -0.96),
+    "popularity": ("popularity\nP", True, "confounder", 1.6, -1.6),
+    "text": ("review text", True, "proxy", 0.0, 2.2),
+    "price": ("price C", True, "covariate", 2.9, -1.5),
     "stars": ("stars R", False, "outcome", 4.78, 2.56),
     "rated": ("rated? O", True, "selection", 4.78, 1.2),
     "friends": ("friends\nshown F", True, "interference", 4.47, 3.6),
@@ -188,7 +188,8 @@ def dag(confounding: str, interference: float, question: str = "exposure") -> nx
     g = nx.DiGraph()
     for name in sorted({n for e in edges for n in e}, key=order.__getitem__):
         label, observed, role = (_NODES.get(name) or _MORE[name])[:3]
-        seen = observed or (name == "stars" and question in ("ratings", "mediation"))
+        logged = observed or (name == "stars" and question in ("ratings", "mediation"))
+        seen = logged and (name, question) != ("score", "ab_test")  # a trial logs no scores
         g.add_node(name, label=label, observed=seen, role=role)
     for a, b in edges:
         g.add_edge(a, b, kind=_kind(a, b))
