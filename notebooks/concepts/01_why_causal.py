@@ -26,8 +26,8 @@
 # {glue:text}`best_caused:,d` sales: the displays put off more people than they won.
 #
 # Further down is an item that hardly anybody knows, shown to {glue:text}`quiet_shown:,d` people and bought by
-# {glue:text}`quiet_bought:,d`, of whom {glue:text}`quiet_anyway:,d` would have found it by themselves. That slot
-# made {glue:text}`quiet_caused:,d` sales, and no column of the report says that it works and the first does not.
+# {glue:text}`quiet_bought:,d`. Without the display, {glue:text}`quiet_anyway:,d` would have bought it. That slot made
+# {glue:text}`quiet_caused:,d` sales, and no column of the report says that it works and the first does not.
 #
 # This course is about getting the second kind of number from data of the first kind: when that works, what it
 # costs, and how one notices that it does not.
