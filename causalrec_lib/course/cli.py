@@ -227,16 +227,18 @@ def _ledger(profile: Profile = "ci") -> None:
 
 @app.command("labs")
 def _labs(
-    chapter: Annotated[str | None, typer.Argument(help="none: all chapters")] = None, profile: Profile = "ci"
+    chapter: Annotated[str | None, typer.Argument(help="none: all chapters")] = None,
+    profile: Profile = "ci",
+    from_baselines: Annotated[bool, typer.Option(help="numbers from the committed baselines: run nothing")] = False,
 ) -> None:
-    """Build the student and solution notebooks; with all chapters, the library's wheel beside them."""
+    """Build student, solution and short notebooks; with all chapters, the library's wheel beside them."""
     from causalrec_lib.course import chapters
     from causalrec_lib.course.labs import build_labs
     from causalrec_lib.course.labs_setup import write_wheel
     from causalrec_lib.course.records import build_dir, repo_root
 
     only = _or_exit(chapters.get, chapter).id if chapter else None
-    written = _or_exit(build_labs, profile, None, None, only)
+    written = _or_exit(build_labs, profile, None, None, only, from_baselines)
     root = repo_root()
     if root is not None and not only:
         written.append(_or_exit(write_wheel, root, build_dir() / "labs"))

@@ -1,4 +1,4 @@
-"""Labs: a student and a solution notebook from each chapter, in plain Markdown, ready for a laptop and for Colab."""
+"""Labs: student, solution and short notebooks of each chapter, in plain Markdown, for a laptop and for Colab."""
 
 from __future__ import annotations
 
@@ -10,20 +10,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from causalrec_lib.course import chapters, notebook
+from causalrec_lib.course import chapters, labs_cells, notebook
 from causalrec_lib.course.chapters import Chapter
+from causalrec_lib.course.labs_cells import only_numbers
 from causalrec_lib.course.labs_colab import Repository, extras, repository
-from causalrec_lib.course.labs_markdown import Context, flatten, page_title
+from causalrec_lib.course.labs_exercises import reads_data, shortened
+from causalrec_lib.course.labs_glossary import Glossary
+from causalrec_lib.course.labs_markdown import Context, flatten, page_of, page_title
 from causalrec_lib.course.labs_references import Bibliography
 from causalrec_lib.course.labs_setup import cautions, setup_cell, write_wheel
 from causalrec_lib.course.notebook import Cell, Notebook
 from causalrec_lib.course.records import Resolver, build_dir, repo_root
+from causalrec_lib.course.site_layout import repository as site_address
 
 ROLES = ("student", "solution")
+KINDS = (*ROLES, "exercises")
 KEPT_TAGS = ("parameters", "exercise", "check", "quiz")
 
 
-def lab(chapter: Chapter, role: str, context: Context, repo: Repository | None = None) -> Notebook:
+def lab(
+    chapter: Chapter, role: str, context: Context, repo: Repository | None = None, short: bool = False
+) -> Notebook:
     """Return one lab notebook of a chapter.
 
     Parameters
@@ -33,9 +40,11 @@ def lab(chapter: Chapter, role: str, context: Context, repo: Repository | None =
     role : {"student", "solution"}
         With stubs, or with solutions.
     context : Context
-        What its text refers to; citations are collected in its bibliography.
+        What its text refers to; citations and words are collected in it.
     repo : Repository, optional
         Where Colab installs the library from.
+    short : bool
+        The exercises and the quiz alone, with what they need.
 
     Returns
     -------
@@ -50,24 +59,40 @@ def lab(chapter: Chapter, role: str, context: Context, repo: Repository | None =
     if role not in ROLES:
         raise ValueError(f"role must be one of {', '.join(ROLES)}, but is {role!r}.")
     source: Notebook = json.loads(json.dumps(chapter.notebook))
+    if short:
+        source = shortened(source, _heading(chapter))
     labels = dict(notebook.exercises(source))
-    cells = [_cell(c, role, labels.get(k), context) for k, c in enumerate(source["cells"])]
-    code = [notebook.text(c) for c in source["cells"] if c["cell_type"] == "code"]
-    setup = _code(setup_cell(repo, extras(code), chapter.data()), {"cellView": "form", "tags": ["setup"]})
-    references = context.bibliography.section()
-    tail = [_markdown(references)] if references else []
+    code = {k: notebook.text(c) for k, c in enumerate(source["cells"]) if c["cell_type"] == "code"}
+    later = {k: [text for j, text in code.items() if j > k] for k in code}
+    kept = {k: c for k, c in enumerate(source["cells"]) if k not in code or not only_numbers(c, later[k])}
+    quizzes = [k for k in code if "quiz" in notebook.tags(source["cells"][k])]
+    numbers = {k: n for n, k in enumerate(quizzes, start=1)}
+    cells = [_cell(c, role, labels.get(k), numbers.get(k), context) for k, c in kept.items()]
+    data = chapter.data() if not short or reads_data(source) else []
+    setup = labs_cells.code(setup_cell(repo, extras(code.values()), data), {"cellView": "form", "tags": ["setup"]})
+    lists = filter(None, (context.glossary.section(), context.bibliography.section()))
+    tail = [*map(labs_cells.markdown, lists), *labs_cells.report()]
     return {
-        "cells": _identified([setup, *cells, *tail, *_report()], f"{chapter.id}|{role}"),
-        "metadata": _metadata(chapter, role),
+        "cells": _identified([setup, *cells, *tail], f"{chapter.id}|{role}|{short}"),
+        "metadata": _metadata(chapter, role, "exercises" if short else role),
         "nbformat": 4,
         "nbformat_minor": 5,
     }
 
 
-def _cell(cell: Cell, role: str, label: str | None, context: Context) -> Cell:
+def _heading(chapter: Chapter) -> str:
+    whole = notebook.lab_name(chapter.id, "student")
+    minutes = chapter.meta.get("exercise_minutes", "")
+    return (
+        f"# Exercises: {chapter.title}\n\n**Time:** {minutes} minutes. This is the short lab: the exercises and the "
+        f"quiz, without the chapter's text and pictures. The whole lab is `{whole}`."
+    )
+
+
+def _cell(cell: Cell, role: str, label: str | None, number: int | None, context: Context) -> Cell:
     source = notebook.text(cell)
     if cell["cell_type"] == "markdown":
-        return {"cell_type": "markdown", "metadata": {}, "source": flatten(source, context)}
+        return labs_cells.markdown(flatten(source, context))
     if label is not None:
         try:
             source = notebook.stub(source, label) if role == "student" else notebook.solution(source)
@@ -76,26 +101,10 @@ def _cell(cell: Cell, role: str, label: str | None, context: Context) -> Cell:
     kept = [t for t in notebook.tags(cell) if t in KEPT_TAGS]
     metadata: dict[str, Any] = {"tags": kept} if kept else {}
     if {"quiz", "hide-input"} & set(notebook.tags(cell)):
-        metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
-    return _code(source, metadata)
-
-
-def _markdown(source: str) -> Cell:
-    return {"cell_type": "markdown", "metadata": {}, "source": source}
-
-
-def _report() -> list[Cell]:
-    """Return the last cells of a lab: a table of what passed, and a line to hand in."""
-    code = ["# @title Your report", "from causalrec_lib.course import report", ""]
-    code += [f'NAME = "{notebook.NOBODY}"  # @param {{type:"string"}}', "report(NAME)"]
-    text = (
-        "## Your report\n\nPut your name into the next cell and run it: it lists your answers in a line to hand in."
-    )
-    return [_markdown(text), _code("\n".join(code), {"cellView": "form", "tags": ["report"]})]
-
-
-def _code(source: str, metadata: dict[str, Any]) -> Cell:
-    return {"cell_type": "code", "execution_count": None, "metadata": metadata, "outputs": [], "source": source}
+        metadata |= labs_cells.FOLDED
+        title = f"Quiz {number}" if number else labs_cells.title(source)
+        source = labs_cells.titled(source, title)
+    return labs_cells.code(source, metadata)
 
 
 def _identified(cells: list[Cell], salt: str) -> list[Cell]:
@@ -106,9 +115,9 @@ def _identified(cells: list[Cell], salt: str) -> list[Cell]:
     return cells
 
 
-def _metadata(chapter: Chapter, role: str) -> dict[str, Any]:
+def _metadata(chapter: Chapter, role: str, kind: str) -> dict[str, Any]:
     return {
-        "colab": {"name": f"{chapter.source.stem}_{role}.ipynb", "provenance": [], "toc_visible": True},
+        "colab": {"name": notebook.lab_name(chapter.id, kind), "provenance": [], "toc_visible": True},
         "course": {"chapter": chapter.id, "role": role},
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -132,11 +141,23 @@ def context_of(chapter: Chapter, root: Path, number: Callable[[str], str]) -> Co
     Context
         For one notebook.
     """
+    site = site_address(root).site
+
+    def place(target: str) -> str:
+        page = page_of(chapter.id, target)
+        if site:
+            return f"{site.rstrip('/')}/{page}.html"
+        part = page.removeprefix("chapters/")
+        is_lab = part != page and not part.startswith(("reference/", "data/"))
+        return notebook.lab_name(part, "student") if is_lab else ""
+
     return Context(
         chapter=chapter.id,
         number=number,
         title=lambda target: page_title(root, chapter.id, target),
         bibliography=Bibliography.read(root / "book" / "references.bib"),
+        place=place,
+        glossary=Glossary.read(root / "book" / "glossary.md"),
     )
 
 
@@ -159,28 +180,47 @@ def dumps(lab_notebook: Notebook) -> str:
     return json.dumps(out, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def lab_path(chapter_id: str, role: str, build: Path | None = None) -> Path:
+def lab_path(chapter_id: str, kind: str, build: Path | None = None) -> Path:
     """Return the file of a lab.
 
     Parameters
     ----------
     chapter_id : str
         For example "weighting/01_propensity_weighting".
-    role : {"student", "solution"}
-        Which of both.
+    kind : {"student", "solution", "exercises"}
+        Which one.
     build : pathlib.Path, optional
         The build folder.
 
     Returns
     -------
     pathlib.Path
-        build/labs/<part>/<name>_<role>.ipynb
+        build/labs/<part>_<name>_<kind>.ipynb
     """
-    return (build or build_dir()) / "labs" / f"{chapter_id}_{role}.ipynb"
+    return (build or build_dir()) / "labs" / notebook.lab_name(chapter_id, kind)
+
+
+def _numbers(profile: str, build: Path | None, root: Path | None) -> Callable[[str, str], str]:
+    """Return what turns a glue role into a number: from the records, or from the baselines below a root."""
+    if root is None:
+        return Resolver(profile, build).text
+    known = Resolver(profile, baselines=root / "tests" / "regression" / "baselines")
+
+    def text(key: str, chapter: str) -> str:
+        try:
+            return known.text(key, chapter)
+        except KeyError:  # a time or a size of memory has no baseline
+            return "(number in the book)"
+
+    return text
 
 
 def build_labs(
-    profile: str = "ci", root: Path | None = None, build: Path | None = None, only: str | None = None
+    profile: str = "ci",
+    root: Path | None = None,
+    build: Path | None = None,
+    only: str | None = None,
+    from_baselines: bool = False,
 ) -> list[Path]:
     """Write the labs of all chapters, with numbers from the records of a build.
 
@@ -194,11 +234,14 @@ def build_labs(
         The build folder.
     only : str, optional
         One chapter's id; by default all chapters.
+    from_baselines : bool
+        Take the numbers from the committed baselines, so that no chapter needs to have run. Numbers that have no
+        baseline, such as times, are left out.
 
     Returns
     -------
     list of pathlib.Path
-        The files, student before solution.
+        The files of each chapter: student, solution, exercises.
 
     Raises
     ------
@@ -208,18 +251,22 @@ def build_labs(
         If a number is shown that was not recorded.
     """
     root = root or repo_root() or Path.cwd()
-    numbers, repo = Resolver(profile, build), repository(root)
-    written = []
+    number, repo = _numbers(profile, build, root if from_baselines else None), repository(root)
+    written: list[Path] = []
     for chapter in chapters.find(root):
         if chapter.is_page or only not in (None, chapter.id):
             continue
-        for role in ROLES:
-            context = context_of(chapter, root, lambda key, c=chapter: numbers.text(key, c.id))  # type: ignore[misc]
-            path = lab_path(chapter.id, role, build)
+        for kind in KINDS:
+            context = context_of(chapter, root, lambda key, c=chapter: number(key, c.id))  # type: ignore[misc]
+            role, short = ("student", True) if kind == "exercises" else (kind, False)
+            path = lab_path(chapter.id, kind, build)
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(".part")
-            part.write_text(dumps(lab(chapter, role, context, repo)), encoding="utf-8")
+            part.write_text(dumps(lab(chapter, role, context, repo, short)), encoding="utf-8")
             written.append(part.replace(path))
+    if only is None:  # a chapter that is gone, or had another name, leaves no lab behind
+        for old in set(((build or build_dir()) / "labs").rglob("*.ipynb")) - set(written):
+            old.unlink()
     for sentence in cautions(root, repo):
         print(sentence)
     return written
@@ -229,8 +276,9 @@ def main() -> None:
     """Build the labs and the library's wheel from the command line."""
     parser = argparse.ArgumentParser(description=(build_labs.__doc__ or "").splitlines()[0])
     parser.add_argument("--profile", default="ci", choices=("ci", "full"))
-    folder = build_dir() / "labs"
-    written = build_labs(parser.parse_args().profile)
+    parser.add_argument("--from-baselines", action="store_true", help="numbers from the committed baselines")
+    asked, folder = parser.parse_args(), build_dir() / "labs"
+    written = build_labs(asked.profile, from_baselines=asked.from_baselines)
     wheel = write_wheel(repo_root() or Path.cwd(), folder)
     print(f"{len(written)} lab notebooks and {wheel.name} written to {folder}")
 

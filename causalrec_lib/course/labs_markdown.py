@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from causalrec_lib.course.labs_glossary import Glossary
 from causalrec_lib.course.labs_references import Bibliography
 
 ADMONITIONS = ("note", "tip", "warning")
@@ -40,12 +41,18 @@ class Context:
         Turns the target of a doc role into the title of that page.
     bibliography : Bibliography
         Turns keys into citations.
+    place : callable
+        Turns the target of a doc role into a web address, or the file name of a lab, or an empty string.
+    glossary : Glossary
+        Collects the words used.
     """
 
     chapter: str
     number: Callable[[str], str]
     title: Callable[[str], str]
     bibliography: Bibliography
+    place: Callable[[str], str] = lambda _: ""
+    glossary: Glossary = field(default_factory=Glossary)
 
 
 def chunks(markdown: str) -> Iterator[tuple[bool, str]]:
@@ -152,8 +159,19 @@ def _role(name: str, body: str, context: Context) -> str:
         return f"${text}$"
     shown = _TARGET.match(text)
     if name == "doc":
-        return shown[1] if shown and shown[1] else f"*{context.title(shown[2] if shown else text)}*"
+        return _page(shown[1] if shown else "", shown[2] if shown else text, context)
+    context.glossary.use(shown[2] if shown else text)
     return f"*{shown[1] if shown else text}*"
+
+
+def _page(words: str, target: str, context: Context) -> str:
+    """Return a link to a page of the site; without a site, its title and the file of its lab."""
+    title, place = context.title(target), context.place(target)
+    if place.startswith("http"):
+        return f"[{words or title}]({place})"
+    apart = [f"*{title}*" if words and words != title else "", f"`{place}`" if place else ""]
+    more = ", ".join(filter(None, apart))
+    return (words if words and words != title else f"*{title}*") + (f" ({more})" if more else "")
 
 
 def _admonitions(markdown: str, chapter: str) -> str:
@@ -175,6 +193,26 @@ def _admonitions(markdown: str, chapter: str) -> str:
     if inside:
         raise ValueError(f"{chapter}: an admonition is never closed; end it with ':::'.")
     return "\n".join(out)
+
+
+def page_of(chapter: str, target: str) -> str:
+    """Return the page that a doc role points to.
+
+    Parameters
+    ----------
+    chapter : str
+        The chapter in which the role stands.
+    target : str
+        Path of the page from the chapter's page, or from the book's top with a leading slash.
+
+    Returns
+    -------
+    str
+        Path from the book's top, for example "chapters/weighting/02_matching".
+    """
+    folder = posixpath.dirname(f"chapters/{chapter}")
+    page = posixpath.normpath(target[1:] if target.startswith("/") else posixpath.join(folder, target))
+    return page.removesuffix(".md").removesuffix(".ipynb")
 
 
 def page_title(root: Path, chapter: str, target: str) -> str:
@@ -199,9 +237,7 @@ def page_title(root: Path, chapter: str, target: str) -> str:
     ValueError
         If there is no such page.
     """
-    folder = posixpath.dirname(f"chapters/{chapter}")
-    page = posixpath.normpath(target[1:] if target.startswith("/") else posixpath.join(folder, target))
-    page = page.removesuffix(".md").removesuffix(".ipynb")
+    page = page_of(chapter, target)
     candidates = [
         (root / "notebooks" / f"{page.removeprefix('chapters/')}.py", r"^# # (.+)$"),
         (root / "book" / f"{page}.md", r"^# (.+)$"),

@@ -191,6 +191,24 @@ def settings(notebook: Notebook) -> dict[str, Any]:
     return dict(notebook.get("metadata", {}).get("course", {}))
 
 
+def lab_name(chapter: str, kind: str) -> str:
+    """Return the file name of a lab, which no other chapter of any part has.
+
+    Parameters
+    ----------
+    chapter : str
+        For example "weighting/01_propensity_weighting".
+    kind : {"student", "solution", "exercises"}
+        Which one.
+
+    Returns
+    -------
+    str
+        For example "weighting_01_propensity_weighting_student.ipynb".
+    """
+    return f"{chapter.replace('/', '_')}_{kind}.ipynb"
+
+
 def load(path: Path) -> Notebook:
     """Read a notebook file.
 

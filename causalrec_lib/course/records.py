@@ -215,11 +215,14 @@ class Resolver:
         Which profile's records to read.
     build : pathlib.Path, optional
         The build folder.
+    baselines : pathlib.Path, optional
+        Folder of the committed baselines; if given, their numbers are shown and no build is looked at.
     """
 
-    def __init__(self, profile: str, build: Path | None = None) -> None:
+    def __init__(self, profile: str, build: Path | None = None, baselines: Path | None = None) -> None:
         self._profile = profile
         self._build = build
+        self._baselines = baselines
         self._read: dict[str, dict[str, Record]] = {}
 
     def number(self, key: str, chapter: str) -> float:
@@ -250,10 +253,15 @@ class Resolver:
             return ledger.published(name, fld or "published")
         source = source or chapter
         if source not in self._read:
-            self._read[source] = read(record_path(source, self._profile, self._build))
+            self._read[source] = read(self._path(source))
         if name not in self._read[source]:
             raise KeyError(f"{chapter}: nothing is recorded as {key!r}; {source} has {sorted(self._read[source])}")
         return self._read[source][name].field(fld or "value")
+
+    def _path(self, source: str) -> Path:
+        if self._baselines is not None:
+            return self._baselines / self._profile / f"{source}.json"
+        return record_path(source, self._profile, self._build)
 
     def text(self, role: str, chapter: str) -> str:
         """Return the formatted number for the body of a glue role.

@@ -184,10 +184,10 @@ def serve(where: Layout) -> None:
     for source in where.sources():
         chapter = where.chapter(source)
         wanted[where.extra / "scripts" / f"{chapter}.py"] = source
-        for kind in ("student", "solution"):
+        for kind in ("student", "solution", "exercises"):
             lab = where.lab(chapter, kind)
             if lab.is_file():
-                wanted[where.extra / "labs" / f"{chapter}_{kind}.ipynb"] = lab
+                wanted[where.extra / "labs" / lab.name] = lab
     origin = site_assets.mathjax()
     for path in origin.rglob("*"):
         if path.is_file():

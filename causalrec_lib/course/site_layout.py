@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from causalrec_lib.course.labs_colab import public_url
+from causalrec_lib.course.notebook import lab_name
 
 PARTS = {
     "concepts": "Concepts",
@@ -149,15 +150,15 @@ class Layout:
         ----------
         chapter : str
             Part and name.
-        kind : {"student", "solution"}
+        kind : {"student", "solution", "exercises"}
             Which one.
 
         Returns
         -------
         pathlib.Path
-            build/labs/<chapter>_<kind>.ipynb
+            build/labs/<part>_<name>_<kind>.ipynb
         """
-        return self.build / "labs" / f"{chapter}_{kind}.ipynb"
+        return self.build / "labs" / lab_name(chapter, kind)
 
 
 @dataclass(frozen=True)

@@ -77,11 +77,14 @@ def buttons(layout: Layout, repo: Repository, chapter: str) -> list[Button]:
         Colab, notebook, solutions, script and source, as far as they exist.
     """
     found = []
-    if layout.lab(chapter, "student").is_file() and repo.slug:
-        found.append(Button("Open in Colab", repo.colab(f"labs/{chapter}_student.ipynb")))
-    for kind, label in (("student", "Lab notebook"), ("solution", "Solved notebook")):
-        if layout.lab(chapter, kind).is_file():
-            found.append(Button(label, f"labs/{chapter}_{kind}.ipynb", download=True))
+    student = layout.lab(chapter, "student")
+    if student.is_file() and repo.slug:
+        found.append(Button("Open in Colab", repo.colab(f"labs/{student.name}")))
+    kinds = {"student": "Lab notebook", "exercises": "Exercises only", "solution": "Solved notebook"}
+    for kind, label in kinds.items():
+        lab = layout.lab(chapter, kind)
+        if lab.is_file():
+            found.append(Button(label, f"labs/{lab.name}", download=True))
     found.append(Button("Script", f"scripts/{chapter}.py", download=True))
     if repo.url:
         found.append(Button("Source", repo.blob(f"notebooks/{chapter}.py")))

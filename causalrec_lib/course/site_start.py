@@ -119,7 +119,7 @@ def in_colab(where: Layout, repo: Repository) -> str:
     """
     chapters = [c for c in map(where.chapter, where.sources()) if where.lab(c, "student").is_file()]
     if repo.slug and chapters:
-        address = repo.colab(f"labs/{chapters[0]}_student.ipynb")
+        address = repo.colab(f"labs/{where.lab(chapters[0], 'student').name}")
         return (
             f"Or without installing anything: [open the first lab in Colab]({address}). Its first cell installs the "
             "library and fetches the data; every chapter has such a button at its head.\n"

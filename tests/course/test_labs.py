@@ -14,10 +14,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from causalrec_lib.course import labs, labs_setup, notebook
+from causalrec_lib.course import labs, labs_cells, labs_setup, notebook
 from causalrec_lib.course.chapters import Chapter
 from causalrec_lib.course.check import load
 from causalrec_lib.course.labs_colab import Repository, extras, public_url, repository
+from causalrec_lib.course.labs_glossary import Glossary
 from causalrec_lib.course.labs_markdown import Context, flatten, leftovers, page_title
 from causalrec_lib.course.labs_references import Bibliography
 from causalrec_lib.course.labs_setup import cautions, setup_cell, version
@@ -213,13 +214,26 @@ def test_labs_are_written_with_the_numbers_of_the_build(tmp_path, monkeypatch):
         labs.build_labs("ci", root, tmp_path)
     row = {"effect": records.Record(1.013, truth=1.0, naive=-2.25)}
     records.write(records.record_path("concepts/01_top_shelf", "ci", tmp_path), {}, row)
-    student, solution = labs.build_labs("ci", root, tmp_path)
-    assert student == tmp_path / "labs" / "concepts" / "01_top_shelf_student.ipynb"
+    stale = tmp_path / "labs" / "concepts" / "01_old_student.ipynb"
+    stale.parent.mkdir(parents=True, exist_ok=True)
+    stale.write_text("{}")
+    student, solution, exercises = labs.build_labs("ci", root, tmp_path)
+    assert student == tmp_path / "labs" / "concepts_01_top_shelf_student.ipynb"
     assert solution == labs.lab_path("concepts/01_top_shelf", "solution", tmp_path)
+    assert exercises.name == "concepts_01_top_shelf_exercises.ipynb"
+    assert json.loads(student.read_text())["metadata"]["colab"]["name"] == student.name
+    assert not stale.exists()
     assert "naive answer is \u22122.25, the strata say 1.01, the truth is\\n" in student.read_text()
     records.write(records.record_path("concepts/01_top_shelf", "ci", tmp_path), {}, {})
     with pytest.raises(KeyError, match="effect"):
         labs.build_labs("ci", root, tmp_path)
+    baseline = root / "tests" / "regression" / "baselines" / "ci" / "concepts" / "01_top_shelf.json"
+    records.write(baseline, {}, row)
+    student, *_ = labs.build_labs("ci", root, tmp_path, from_baselines=True)
+    assert "the strata say 1.01" in student.read_text()
+    records.write(baseline, {}, {})
+    student, *_ = labs.build_labs("ci", root, tmp_path, from_baselines=True)
+    assert "the strata say (number in the book)" in student.read_text(), "a time, for example, has no baseline"
 
 
 def test_a_chapter_whose_form_is_wrong_is_left_to_the_form(tmp_path):
@@ -244,6 +258,82 @@ def test_a_cell_that_the_site_folds_is_folded_in_a_lab_too(tmp_path):
     student, _ = both(Chapter(path))
     folded = [c for c in student["cells"] if c["metadata"].get("cellView") == "form" and "fig =" in c["source"]]
     assert [c["metadata"] for c in folded] == [{"cellView": "form", "jupyter": {"source_hidden": True}}]
+    title = "# @title Figure: The naive difference (grey) misses the truth ..."
+    assert folded[0]["source"].splitlines()[0] == title
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=ids(EVERY))
+def test_every_folded_cell_has_a_title_and_quizzes_are_counted(chapter):
+    student, _ = both(chapter)
+    folded = [c["source"].splitlines()[0] for c in student["cells"] if c["metadata"].get("cellView") == "form"]
+    assert all(re.fullmatch(r"# @title \S.{3,72}", line) for line in folded), folded
+    quizzes = [line for line in folded if "Quiz" in line]
+    assert quizzes == [f"# @title Quiz {k + 1}" for k in range(len(quizzes))] and len(quizzes) >= 3
+
+
+HIDDEN = {"cell_type": "code", "metadata": {"tags": ["hide-input"]}}
+ONLY_NUMBERS = [
+    ("run.record('a', 1.0)", [], True),
+    ("x = f(y)\nfor k in x:\n    run.record(f'a_{k}', x[k])", ["print(y)"], True),
+    ("x = []\nx.append(1)\nrun.record('a', x[0])", ["x = 2"], True),
+    ("x = f(y)\nrun.record('a', x)", ["g(x)"], False),
+    ("x = run.rng.normal()\nrun.record('a', x)", [], False),
+    ("run.record('a', 1.0)\nrun.claim('b', True)", [], False),
+    ("run.record('a', 1.0)\nx", [], False),
+    ("run.record('a', 1.0)\nplots.show(fig)", [], False),
+    ("x = 1", [], False),
+]
+
+
+@pytest.mark.parametrize(("source", "later", "drops"), ONLY_NUMBERS)
+def test_cells_that_only_feed_the_books_numbers_stay_out(source, later, drops):
+    assert labs_cells.only_numbers({**HIDDEN, "source": source}, later) is drops
+
+
+# --- the short lab ------------------------------------------------------------------------------------------------
+
+
+def short(chapter):
+    """Student and solution form of the short lab."""
+    need_form(chapter, *LABS)
+    return [labs.lab(chapter, role, of_course(chapter), REPO, short=True) for role in labs.ROLES]
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=ids(EVERY))
+def test_the_short_lab_runs_in_seconds(chapter, tmp_path):
+    paths = [form.SAMPLE / "checks"] if chapter.part == "sample" else []
+    found = verdicts(*short(chapter), tmp_path, paths=paths, timeout=60)
+    assert found.open == ["unanswered"] * len(tasks(chapter))
+    assert found.solved == ["passed"] * len(tasks(chapter))
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=ids(EVERY))
+def test_the_short_lab_holds_the_tasks_and_nothing_that_takes_long(chapter):
+    student, _ = short(chapter)
+    text = "\n".join(c["source"] for c in student["cells"])
+    assert text.count("### Exercise ") == len(tasks(chapter))
+    assert "## Quiz" in text and "## Takeaways" not in text and "SOLUTION" not in text
+    assert "course.start(" not in text and "make_world" not in text
+    assert student["metadata"]["course"]["chapter"] == chapter.id
+
+
+def test_the_short_lab_takes_along_what_exercises_name(tmp_path):
+    path = tmp_path / "sample" / "01_top_shelf.py"
+    path.parent.mkdir()
+    source = form.sample().source.read_text()
+    source = source.replace(
+        "# %%\nn = run.size",
+        "# %%\nSCALE = 2.0\n\n\ndef scaled(a):\n    return SCALE * a\n\n\n"
+        '# %% tags=["exercise-needs"]\nTOY = [1, 2]\n\n# %%\nn = run.size',
+        1,
+    )
+    source = source.replace("    return y[t == 1].mean()", "    y = scaled(y) / 2\n    return y[t == 1].mean()", 1)
+    path.write_text(source)
+    student, _ = short(Chapter(path))
+    code = [c["source"] for c in student["cells"] if c["cell_type"] == "code"]
+    assert code[1] == "import numpy as np\n\nfrom causalrec_lib.course import check, quiz"
+    assert code[2] == "SCALE = 2.0\n\n\ndef scaled(a):\n    return SCALE * a"
+    assert code[3] == "TOY = [1, 2]"
 
 
 def test_an_unknown_role_is_refused():
@@ -260,7 +350,7 @@ FLAT = {
     "{cite:p}`one, three`": "(H\u00e1jek, 1971; Ann et al., 2020)",
     "{cite:t}`two` say": "Rubin and van der Laan (1983) say",
     "{doc}`02_next`": "*title of 02_next*",
-    "{doc}`the next chapter <02_next>`": "the next chapter",
+    "{doc}`the next chapter <02_next>`": "the next chapter (*title of 02_next*)",
     "{glue:text}`a.se:.2f` and {glue:text}`b/c::d:.1f`": "[a.se:.2f] and [b/c::d:.1f]",
     "{math}`x^2`": "$x^2$",
     "(label)=\n## Title": "## Title",
@@ -277,6 +367,65 @@ FLAT = {
 @pytest.mark.parametrize(("myst", "plain"), FLAT.items())
 def test_myst_becomes_plain(myst, plain):
     assert flatten(myst, context()) == plain
+
+
+@pytest.mark.parametrize(
+    ("place", "plain"),
+    [
+        ("https://e.org/2.html", "[*Two*](https://e.org/2.html) [next](https://e.org/2.html)"),
+        ("part_02_student.ipynb", "*Two* (`part_02_student.ipynb`) next (*Two*, `part_02_student.ipynb`)"),
+        ("", "*Two* next (*Two*)"),
+    ],
+)
+def test_a_page_is_linked_or_named_with_its_lab(place, plain):
+    where = replace(context(), title=lambda _: "Two", place=lambda _: place)
+    got = flatten("{doc}`02_next` {doc}`next <02_next>`", where)
+    assert got == plain.replace("[*Two*]", "[Two]")
+
+
+def test_the_place_of_a_page_is_the_site_or_a_lab(monkeypatch):
+    chapter = next(c for c in CHAPTERS if c.part == "weighting")
+    monkeypatch.setenv("CAUSALREC_REPO_URL", "https://github.com/Ann/course")
+    there = of_course(chapter)
+    assert there.place("02_matching") == "https://ann.github.io/course/chapters/weighting/02_matching.html"
+    assert there.place("/glossary") == "https://ann.github.io/course/glossary.html"
+    monkeypatch.setenv("CAUSALREC_REPO_URL", "https://example.org/ann/course")
+    here = of_course(chapter)
+    assert here.place("02_matching") == "weighting_02_matching_student.ipynb"
+    assert here.place("/glossary") == here.place("/chapters/reference/world") == ""
+
+
+WORDS = """# Glossary
+
+```{glossary}
+overlap
+positivity
+  Chinese: <span lang="zh">A</span>. Every unit may get either {term}`treatment <T>` and has a chance for it. More.
+
+T
+  Chinese: <span lang="zh">B</span>. What one does.
+```
+"""
+
+
+def test_the_words_used_are_listed_in_english():
+    where = replace(context(), glossary=Glossary(WORDS))
+    assert where.glossary.section() == ""
+    flatten("{term}`Positivity` {term}`they overlap <overlap>` {term}`overlap` {term}`unknown`", where)
+    meaning = "Every unit may get either treatment and has a chance for it."
+    assert where.glossary.section().splitlines() == [
+        "## Words",
+        "",
+        f"- *overlap*: {meaning}",
+        f"- *Positivity*: {meaning}",
+    ]
+
+
+def test_every_word_of_the_course_has_a_short_meaning():
+    words = Glossary.read(form.ROOT / "book" / "glossary.md")
+    assert len(words._meaning) > 50
+    for name, meaning in words._meaning.items():
+        assert 10 < len(meaning) < 300 and "{" not in meaning and "span" not in meaning, f"{name}: {meaning}"
 
 
 REFUSED = {

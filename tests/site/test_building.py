@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from causalrec_lib.course import site as builder
-from causalrec_lib.course.notebook import load
+from causalrec_lib.course.notebook import lab_name, load
 from causalrec_lib.course.site_layout import Layout, Repository
 from causalrec_lib.course.site_outputs import tables
 from causalrec_lib.course.site_pages import SiteError, buttons
@@ -100,7 +100,7 @@ def test_buttons_need_a_target(sample: Layout) -> None:
     assert labels == ["Lab notebook", "Solved notebook", "Script"]
     there = buttons(sample, Repository("https://github.com/owner/course"), CHAPTER)
     assert [b.label for b in there] == ["Open in Colab", "Lab notebook", "Solved notebook", "Script", "Source"]
-    assert there[0].href.endswith(f"/owner/course/blob/gh-pages/labs/{CHAPTER}_student.ipynb")
+    assert there[0].href.endswith(f"/owner/course/blob/gh-pages/labs/{lab_name(CHAPTER, 'student')}")
     elsewhere = buttons(sample, Repository("https://example.org/owner/course"), CHAPTER)
     assert "Open in Colab" not in [b.label for b in elsewhere]
 
