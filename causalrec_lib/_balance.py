@@ -64,7 +64,7 @@ def balance(
     shift = x[group].mean(axis=0) - x[~group].mean(axis=0)
     out = pd.DataFrame({"before": _divide(shift, ruler), "ratio_before": _divide(raw_1, raw_0)}, index=list(labels))
     if weights is not None:
-        w = _group_weights(weights, group)
+        w = group_weights(weights, group)
         (m_1, v_1), (m_0, v_0) = (_moments(x[g], w[g]) for g in (group, ~group))
         out.insert(1, "after", _divide(m_1 - m_0, ruler))
         out["ratio_after"] = _divide(v_1, v_0)
@@ -101,7 +101,7 @@ def overlap_summary(e: ArrayLike, t: ArrayLike) -> dict[str, float]:
     bib: crump2009dealing
     """
     p = _validate.propensity(e, "e")
-    return overlap_of(p, _validate.binary(t, "t", len(p)))
+    return overlap_of(p, _validate.binary(t, "t", len(p), "e"))
 
 
 def overlap_of(p: FloatArray, t: FloatArray) -> dict[str, float]:
@@ -121,7 +121,8 @@ def overlap_of(p: FloatArray, t: FloatArray) -> dict[str, float]:
     }
 
 
-def _group_weights(weights: ArrayLike, group: NDArray[np.bool_]) -> FloatArray:
+def group_weights(weights: ArrayLike, group: NDArray[np.bool_]) -> FloatArray:
+    """Return weights of zero or more that leave a row in either group."""
     w = _validate.nonnegative(weights, "weights", len(group), "t")
     for side, name in ((group, "treated"), (~group, "controls")):
         if w[side].max() == 0:

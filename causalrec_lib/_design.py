@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from causalrec_lib import _validate
 from causalrec_lib._validate import FloatArray
 
 ESTIMANDS: dict[str, str] = {
@@ -44,6 +45,11 @@ class Design:
     partner : ndarray of shape (k,), optional
         Rows that stood in.
 
+    Raises
+    ------
+    ValueError
+        If a part is not finite, of another length, or names rows that are not there.
+
     Notes
     -----
     Chapter: weighting/01_propensity_weighting
@@ -53,6 +59,17 @@ class Design:
     residual: FloatArray | None = None
     focal: NDArray[np.int64] | None = None
     partner: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number, of another length, or no row."""
+        n = len(_validate.vector(self.weights, "weights"))
+        if self.residual is not None:
+            _validate.vector(self.residual, "residual", n, "weights")
+        pairs = None
+        if self.focal is not None and np.size(self.focal):
+            pairs = len(_validate.positions(self.focal, "focal", n))
+        if self.partner is not None and np.size(self.partner):
+            _validate.positions(self.partner, "partner", n, pairs, "focal")
 
     @property
     def residual_variance(self) -> float:

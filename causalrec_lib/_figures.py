@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from causalrec_lib import _validate
+from causalrec_lib._balance import group_weights
 from causalrec_lib._style import COLORS, INK, truth_line
 from causalrec_lib.estimate import Estimate
 
@@ -19,7 +20,9 @@ _MARKS = (("estimate", "o"), ("warn", "s"), ("accent", "^"), ("treated", "D"), (
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    return plt.figure(figsize=size).add_subplot() if ax is None else ax
+    if ax is None:
+        return plt.figure(figsize=size).add_subplot()
+    return _validate.instance(ax, "ax", Axes, "make one with plt.subplots(), or leave it out")
 
 
 def _figure(ax: Axes) -> Figure:
@@ -76,8 +79,13 @@ def overlap(
     Chapter: weighting/01_propensity_weighting
     """
     score = _validate.vector(e, "e")
-    group = _validate.binary(t, "t", len(score))
-    w = None if weights is None else _validate.vector(weights, "weights", len(score))
+    group = _validate.binary(t, "t", len(score), "e")
+    w = None if weights is None else group_weights(weights, group == 1)
+    _validate.integer(bins, "bins", low=1)
+    _validate.flag(density, "density")
+    _validate.text(xlabel, "xlabel")
+    if len(_validate.texts(labels, "labels")) != 2:
+        raise ValueError(f"labels must be two texts, but has {len(labels)}; name the treated, then the controls.")
     ax = _axes(ax, (6.0, 3.8))
     inside = score.min() >= 0 and score.max() <= 1
     edges = np.linspace(0, 1, bins + 1) if inside else np.histogram_bin_edges(score, bins)
@@ -135,13 +143,11 @@ def love(
     ----------
     bib: stuart2010matching
     """
-    several = balance if isinstance(balance, Mapping) else {"after": balance}
-    tables = {}
-    for name, table in several.items():
-        found = table.balance if isinstance(table, Estimate) else table
-        tables[name] = _validate.frame(found, f"balance of {name!r}", ["before", "after"]).abs()
-    if not tables:
-        raise ValueError("balance is empty; pass at least one balance table.")
+    tables = _tables(balance)
+    _validate.number(limit, "limit", low=0)
+    words = {} if labels is None else _validate.mapping(labels, "labels")
+    for covariate, word in words.items():
+        _validate.text(word, f"labels[{covariate!r}]")
     first = next(iter(tables.values()))
     rows = np.arange(len(first))[::-1]
     ax = _axes(ax, (6.0, 1.3 + 0.32 * len(first)))
@@ -151,11 +157,22 @@ def love(
     for name, values, (color, mark) in zip(tables, after, _MARKS * len(tables), strict=False):
         ax.plot(values, rows, mark, color=COLORS[color], markersize=7, label=name)
     ax.axvline(limit, color=INK, linestyle=":", linewidth=1.2)
-    ax.set_yticks(rows, [(labels or {}).get(c, str(c).replace("_", " ")) for c in first.index])
+    ax.set_yticks(rows, [words.get(c, str(c).replace("_", " ")) for c in first.index])
     ax.set(xlabel="standardised difference of means (absolute)", xlim=(-0.02, None), ylim=(-0.6, len(first) - 0.4))
     ax.grid(axis="y", visible=False)
     ax.legend(loc="best", fontsize=9)
     return _figure(ax)
+
+
+def _tables(balance: object) -> dict[str, pd.DataFrame]:
+    several = balance if isinstance(balance, Mapping) else {"after": balance}
+    if not several:
+        raise ValueError("balance is empty; pass at least one balance table.")
+    tables: dict[str, pd.DataFrame] = {}
+    for name, table in several.items():
+        found = table.balance if isinstance(table, Estimate) else table
+        tables[name] = _validate.frame(found, f"balance of {name!r}", ["before", "after"]).abs()
+    return tables
 
 
 def coverage(
@@ -197,7 +214,10 @@ def coverage(
     """
     table = _validate.frame(runs, "runs", ["name", "value", "low", "high", "truth", "covers", "refused"])
     names = list(dict.fromkeys(table["name"]))
-    plain = (naive,) if isinstance(naive, str) else tuple(naive)
+    plain = (naive,) if isinstance(naive, str) else _validate.texts(naive, "naive")
+    _validate.integer(show, "show", low=1)
+    _validate.text(xlabel, "xlabel")
+    _validate.text(what, "what")
     for name in plain:
         _validate.one_of(name, "naive", names)
     fig, axes = plt.subplots(1, len(names), figsize=(max(4.2, 3.4 * len(names)), 3.6), sharex=True, squeeze=False)

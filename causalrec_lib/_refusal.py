@@ -79,9 +79,7 @@ def effective_sample_size(weights: ArrayLike) -> float:
     ----------
     bib: kish1965survey
     """
-    w = _validate.vector(weights, "weights")
-    if (w < 0).any():
-        raise ValueError(f"weights are negative in {_validate.rows(w < 0)}; weights must be zero or more.")
+    w = _validate.nonnegative(weights, "weights")
     top = w.max()
     if top == 0:
         raise ValueError("weights are all zero: no row is left; check the trimming rule.")
@@ -240,13 +238,18 @@ def judge(
         weights are near equal.
     TooFewClusters
         If there are fewer clusters than `rules.min_clusters`.
+    ValueError
+        If an argument is of another type, or weights are negative, NaN, infinite or all zero.
 
     Notes
     -----
     Every error carries the card that it holds back as `.estimate`.
     Chapter: weighting/01_propensity_weighting
     """
-    _validate.one_of(refuse, "refuse", ("raise", "flag"))
+    _check_judged(estimate, weights, rules, refuse)
+    for objection in _validate.iterable(found, "found"):
+        _validate.instance(objection, "each entry of found", EstimateRefused, "pass named errors")
+    _validate.texts(checked, "checked")
     what = f"{estimate.estimand} by {estimate.method}"
     groups = {name: _validate.vector(raw, f"weights of the {name}") for name, raw in weights.items()}
     sizes, objections, notes = of_weights(what, groups, rules)
@@ -269,3 +272,12 @@ def judge(
         objections[0].estimate = judged
         raise objections[0]
     return judged
+
+
+def _check_judged(estimate: object, weights: object, rules: object, refuse: object) -> None:
+    from causalrec_lib.estimate import Estimate, Rules  # it imports this module
+
+    _validate.instance(estimate, "estimate", Estimate, "pass what an estimator returned")
+    _validate.mapping(weights, "weights")
+    _validate.instance(rules, "rules", Rules, "pass Rules(min_ess=..., max_row_share=...)")
+    _validate.one_of(refuse, "refuse", ("raise", "flag"))

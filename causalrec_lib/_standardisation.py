@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from causalrec_lib import _validate
@@ -68,8 +69,8 @@ def standardisation(
     bib: hernan2020causal, stefanski2002calculus
     """
     outcome = _validate.vector(y, "y")
-    group = _validate.binary(t, "t", len(outcome))
-    x = _validate.matrix(X, "X", len(outcome))
+    group = _validate.binary(t, "t", len(outcome), "y")
+    x = _validate.matrix(X, "X", len(outcome), "y")
     _validate.one_of(estimand, "estimand", ("ATE", "ATT", "ATC"))
     codes = cluster_codes(clusters, len(outcome))
     names = column_names(X, x.shape[1])
@@ -119,7 +120,16 @@ def _positions(interact: Sequence[str | int] | bool, names: tuple[str, ...]) -> 
     """Return the 1-based columns to interact."""
     if isinstance(interact, bool):
         return list(range(1, len(names) + 1)) if interact else []
-    unknown = [c for c in interact if not (c in names if isinstance(c, str) else 0 <= c < len(names))]
+    if isinstance(interact, str) or not isinstance(interact, Sequence | np.ndarray | pd.Index):
+        shown = _validate.shown(interact)
+        raise ValueError(f"interact must be True, False or a list of columns, but is {shown}; pass ['{names[0]}'].")
+    unknown = [c for c in interact if not (c in names if isinstance(c, str) else _is_position(c, len(names)))]
     if unknown:
         raise ValueError(f"interact names columns that X lacks: {unknown}; X has {', '.join(names)}.")
-    return [1 + (names.index(c) if isinstance(c, str) else int(c)) for c in interact]
+    found = [1 + (names.index(c) if isinstance(c, str) else int(c)) for c in interact]
+    _validate.unique(found, "interact")
+    return found
+
+
+def _is_position(c: object, n: int) -> bool:
+    return isinstance(c, int | np.integer) and not isinstance(c, bool) and int(c) in range(n)

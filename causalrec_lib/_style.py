@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 from matplotlib.axes import Axes
 
+from causalrec_lib import _validate
+
 INK = "#1b1c1f"
 """Stands for the page's text colour: replaced by `currentColor` when a figure is shown."""
 
@@ -42,9 +44,17 @@ def truth_line(ax: Axes, value: float, label: str = "truth", *, axis: str = "x")
     axis : {"x", "y"}
         The axis on which the value lies.
 
+    Raises
+    ------
+    ValueError
+        If `ax` is no axes, `value` no finite number, or `axis` unknown.
+
     Notes
     -----
     Chapter: concepts/01_why_causal
     """
-    line = ax.axvline if axis == "x" else ax.axhline
+    _validate.instance(ax, "ax", Axes, "make one with plt.subplots()")
+    _validate.number(value, "value")
+    _validate.text(label, "label")
+    line = ax.axvline if _validate.one_of(axis, "axis", ("x", "y")) == "x" else ax.axhline
     line(value, color=COLORS["truth"], linestyle=(0, (5, 3)), linewidth=1.4, label=label, zorder=1)

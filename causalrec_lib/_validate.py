@@ -91,6 +91,29 @@ def nonnegative(x: ArrayLike, name: str, n: int | None = None, like: str = "") -
     return a
 
 
+def errors(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
+    """Return `x` as a vector of standard errors: zero or more, or NaN where unknown."""
+    a = _as_float(x, name)
+    known = vector(np.where(np.isnan(a), 0.0, a), name, n, like)
+    if (known < 0).any():
+        raise ValueError(f"{name} is negative in {rows(known < 0)}; pass errors of zero or more, or NaN.")
+    return a.reshape(known.shape)
+
+
+def positions(
+    x: ArrayLike, name: str, high: float = np.inf, n: int | None = None, like: str = ""
+) -> NDArray[np.int64]:
+    """Return `x` as a vector of whole numbers from 0 up to, but not including, `high`."""
+    a = vector(x, name, n, like)
+    bad = (a < 0) | (a >= high) | (a != np.floor(a))
+    if bad.any():
+        raise ValueError(
+            f"{name} must be whole numbers from 0{'' if np.isinf(high) else f' to {high - 1:g}'}, but is not in "
+            f"{rows(bad)} (first: {a[bad][0]:g}); pass positions of rows or groups."
+        )
+    return a.astype(np.int64)
+
+
 def matrix(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
     """Return `x` as a finite float matrix of shape (n, p); a vector becomes one column."""
     if isinstance(x, pd.DataFrame):
@@ -199,11 +222,12 @@ def number(
     above: float = -np.inf,
     below: float = np.inf,
     missing: bool = False,
+    endless: bool = False,
 ) -> float:
-    """Return `x` as a finite float within [low, high] and strictly within (above, below); NaN only if `missing`."""
+    """Return `x` as a finite float in [low, high] and (above, below); NaN only if `missing`, inf only if `endless`."""
     if isinstance(x, bool) or not isinstance(x, int | float | np.integer | np.floating):
         raise ValueError(f"{name} must be a number, but is {shown(x)}; pass a single float.")
-    if missing and np.isnan(x):
+    if (missing and np.isnan(x)) or (endless and np.isinf(x) and low <= x <= high):
         return float(x)
     if not (np.isfinite(x) and low <= x <= high and above < x < below):
         raise ValueError(f"{name} must be a finite number{_span(low, high, above, below)}, but is {x:g}.")

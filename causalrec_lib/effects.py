@@ -48,6 +48,10 @@ def contrast(a: Estimate, b: Estimate) -> Estimate:
     ----------
     bib: stefanski2002calculus
     """
+    for name, estimate in (("a", a), ("b", b)):
+        _validate.instance(estimate, name, Estimate, "pass what an estimator returned")
+        if estimate.influence is None:
+            raise ValueError(f"{name} keeps no influence values; pass combine(..., same_rows=False) if independent.")
     return combine((a, b), (1.0, -1.0))
 
 
@@ -91,8 +95,9 @@ def combine(
     ----------
     bib: stefanski2002calculus
     """
-    if len(estimates) < 2:
-        raise ValueError(f"estimates has {len(estimates)} entries; a combination needs at least two.")
+    _check_estimates(estimates)
+    _validate.flag(same_rows, "same_rows")
+    _validate.one_of(estimand, "estimand", ("", *ESTIMANDS))
     first = estimates[0]
     if any(e.level != first.level for e in estimates):
         raise ValueError("estimates have different levels; estimate them with the same level=.")
@@ -118,6 +123,16 @@ def combine(
     )
 
 
+def _check_estimates(estimates: object) -> None:
+    if not isinstance(estimates, tuple | list):
+        shown = _validate.shown(estimates)
+        raise ValueError(f"estimates must be a list of estimates, but is {shown}; pass [one, another].")
+    if len(estimates) < 2:
+        raise ValueError(f"estimates has {len(estimates)} entries; a combination needs at least two.")
+    for entry in estimates:
+        _validate.instance(entry, "each entry of estimates", Estimate, "pass what estimators returned")
+
+
 def _any_of(groups: object) -> tuple[str, ...]:
     """Return all texts once, in order."""
     return tuple(dict.fromkeys(text for group in groups for text in group))  # type: ignore[attr-defined]
@@ -125,7 +140,7 @@ def _any_of(groups: object) -> tuple[str, ...]:
 
 def _weights(estimates: Sequence[Estimate], weights: ArrayLike | None, same_rows: bool) -> FloatArray:
     if weights is not None:
-        return _validate.vector(weights, "weights", len(estimates))
+        return _validate.vector(weights, "weights", len(estimates), "estimates")
     if same_rows:
         return np.full(len(estimates), 1 / len(estimates))
     errors = _validate.vector([e.se for e in estimates], "the errors of estimates")
@@ -194,13 +209,18 @@ class Effects:
     def __post_init__(self) -> None:
         """Check lengths and numbers, and make arrays of what was given."""
         values = _validate.vector(self.values, "values")
-        se = np.asarray(self.se, dtype=np.float64)
-        if se.shape != values.shape or (se < 0).any():
-            raise ValueError(f"se must hold {len(values)} errors of zero or more, or NaN; it has shape {se.shape}.")
+        se = _validate.errors(self.se, "se", len(values), "values")
+        if isinstance(self.index, str) or not isinstance(self.index, Sequence | np.ndarray | pd.Index):
+            raise ValueError(f"index must be a list of labels, but is {_validate.shown(self.index)}.")
         if len(self.index) != len(values):
             raise ValueError(f"index has {len(self.index)} labels, expected {len(values)}; pass one for each value.")
         _validate.integer(self.n, "n", low=1)
         _validate.one_of(self.estimand, "estimand", tuple(ESTIMANDS))
+        _validate.number(self.level, "level", above=0, below=1)
+        for name in ("method", "unit"):
+            _validate.text(getattr(self, name), name)
+        for name in ("assumptions", "flags"):
+            _validate.texts(getattr(self, name), name)
         for name, array in (("values", values), ("se", se), ("index", pd.Index(self.index))):
             object.__setattr__(self, name, array)
 
@@ -231,7 +251,10 @@ class Effects:
         ndarray of bool, shape (k,)
             True where low <= truth <= high.
         """
-        true = np.broadcast_to(np.asarray(truth, dtype=np.float64), self.values.shape)
+        if isinstance(truth, int | float | np.number):
+            true = np.full(len(self), _validate.number(truth, "truth"))
+        else:
+            true = _validate.vector(truth, "truth", len(self), "values")
         return (self.low <= true) & (true <= self.high)
 
     def frame(self) -> pd.DataFrame:

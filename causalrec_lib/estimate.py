@@ -14,6 +14,7 @@ from scipy.stats import t as student
 from causalrec_lib import _card, _validate
 from causalrec_lib._design import ESTIMANDS, Design
 from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
+from causalrec_lib._parts import check_estimate, check_rules
 from causalrec_lib._refusal import (
     EffectiveSampleTooSmall,
     EstimateRefused,
@@ -85,8 +86,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Refuse thresholds that no data could keep, or that are no numbers."""
-        _validate.number(self.min_ess, "min_ess", low=0)
-        _validate.number(self.max_row_share, "max_row_share", above=0, high=1)
+        check_rules(self)
 
 
 @dataclass(frozen=True)
@@ -182,17 +182,7 @@ class Estimate:
 
     def __post_init__(self) -> None:
         """Refuse what is no number, no interval, no table or no text."""
-        _validate.number(self.value, "value")
-        _validate.integer(self.n, "n", low=1)
-        _validate.one_of(self.estimand, "estimand", tuple(ESTIMANDS))
-        if not 0 < self.level < 1:
-            raise ValueError(f"level must lie between 0 and 1, but is {self.level}; for example level=0.95.")
-        if np.isfinite(self.se) and self.se < 0:
-            raise ValueError(f"se must not be negative, but is {self.se:g}.")
-        if self.segments is not None and self.interval is not None:
-            raise ValueError("segments and interval are both given; pass segments only, interval is their hull.")
-        if any(not low <= high for low, high in self.segments or ()):
-            raise ValueError(f"segments must be pairs (low, high) with low <= high, but are {self.segments}.")
+        check_estimate(self)
 
     @property
     def pieces(self) -> tuple[tuple[float, float], ...]:
@@ -242,6 +232,7 @@ class Estimate:
         bool
             True if low <= truth <= high for the interval, or for one of the segments.
         """
+        _validate.number(truth, "truth")
         return any(bool(low <= truth <= high) for low, high in self.pieces)
 
     def flagged(self, *reasons: str) -> Estimate:
@@ -325,7 +316,7 @@ def difference_in_means(
     bib: white1980heteroskedasticity
     """
     outcome = _validate.vector(y, "y")
-    group = _validate.binary(t, "t", len(outcome))
+    group = _validate.binary(t, "t", len(outcome), "y")
     codes = cluster_codes(clusters, len(outcome))
     mean1, mean0 = outcome[group == 1].mean(), outcome[group == 0].mean()
     signed = np.where(group == 1, 1 / group.mean(), -1 / (1 - group.mean()))

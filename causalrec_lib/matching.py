@@ -122,7 +122,7 @@ def matching_estimate(
         design=_design(matches, found.residual),
     )
     sides = {name: matches.weights[t == side] for name, side in (("treated", 1.0), ("controls", 0.0))}
-    return judge(estimate, sides, rules or Rules(), refuse)
+    return judge(estimate, sides, Rules() if rules is None else rules, refuse)
 
 
 def _adjusted(found: _Found, matches: Matches, se: str) -> tuple[float, tuple[str, ...]]:

@@ -62,8 +62,10 @@ def repeat(
     6
     """
     _validate.function(answer, "answer")
+    _check_estimators(estimators)
     rows = []
-    for seed in seeds:
+    for seed in _validate.iterable(seeds, "seeds"):
+        _validate.integer(seed, "each of seeds")
         sample: Any = None
         if estimators is not None:
             sample = answer(seed)
@@ -71,11 +73,24 @@ def repeat(
         else:
             sample = _attempt(answer, seed)
             found = list(_named(sample, truth))
+        source = f"answer({seed})" if estimators is None else "what estimators return"
+        for _, result in found:
+            if not isinstance(result, EstimateRefused):
+                _validate.instance(result, source, Estimate, "return an Estimate, or a dict of them")
         true = truth(sample) if callable(truth) else truth
         rows += [_row(seed, name, result, true) for name, result in found]
     if not rows:
         raise ValueError("seeds is empty; pass one seed a sample, for example range(200).")
     return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _check_estimators(estimators: object) -> None:
+    if estimators is None:
+        return
+    for name, estimator in _validate.mapping(estimators, "estimators").items():
+        _validate.function(estimator, f"estimators[{name!r}]")
+    if not estimators:
+        raise ValueError("estimators is empty; pass at least one by name, or leave it out.")
 
 
 def _attempt(call: Callable[[Any], Any], argument: Any) -> Any:
@@ -100,7 +115,7 @@ def _row(
 ) -> tuple[Any, ...]:
     if isinstance(truth, Mapping):
         _validate.one_of(name, "truth", tuple(truth))
-    true = float(truth[name] if isinstance(truth, Mapping) else truth)
+    true = _validate.number(truth[name] if isinstance(truth, Mapping) else truth, "truth")
     if isinstance(found, EstimateRefused):
         card = found.estimate
         held_back = (np.nan, np.nan) if card is None else (card.value, np.nan if card.ess is None else card.ess)
@@ -142,14 +157,15 @@ def summary(runs: pd.DataFrame, *, answers_only: bool = True) -> pd.DataFrame:
     bib: morris2019using
     """
     table = _validate.frame(runs, "runs", ["name", "value", "se", "truth", "covers"])
-    for column in ("value", "truth"):
-        _validate.vector(table[column], f"{column} of runs")
+    _validate.flag(answers_only, "answers_only")
+    refused = table["refused"].astype(bool) if "refused" in table else table["value"].isna()
+    _validate.vector(table["value"].where(~(refused & table["value"].isna()), 0.0), "value of runs")
+    _validate.vector(table["truth"], "truth of runs")
     _validate.vector(table["se"].fillna(0.0), "se of runs")
     _validate.binary(table["covers"], "covers of runs", both=False)
     single = table["name"].value_counts().loc[lambda count: count < 2]
     if len(single):
         raise ValueError(f"runs has a single sample of {', '.join(single.index)}; its scatter needs two or more.")
-    refused = table["refused"].astype(bool) if "refused" in table else table["value"].isna()
     silent = refused if answers_only else table["value"].isna()
     out = {}
     for name, g in table.groupby("name", sort=False):

@@ -98,7 +98,8 @@ def weights(t: ArrayLike, e: ArrayLike, *, estimand: Estimand = "ATE", stabilise
     bib: horvitz1952generalization, robins2000marginal, li2018balancing
     """
     _validate.one_of(estimand, "estimand", ESTIMANDS)
-    group = _validate.binary(t, "t", len(np.atleast_1d(e)))
+    _validate.flag(stabilised, "stabilised")
+    group = _validate.binary(t, "t", len(_validate.vector(e, "e")), "e")
     p = _scores(e, group, estimand)
     arms = _arms(p, estimand)
     w = np.where(group == 1, arms.one, arms.zero)
@@ -222,7 +223,8 @@ def ipw(
     stefanski2002calculus
     """
     outcome = _validate.vector(y, "y")
-    group = _validate.binary(t, "t", len(outcome))
+    group = _validate.binary(t, "t", len(outcome), "y")
+    rules = _validate.instance(Rules() if rules is None else rules, "rules", Rules, "pass Rules(min_ess=...)")
     _check_options(estimand, estimator, se, e_source, trim)
     codes = cluster_codes(clusters, len(outcome))
     fit = _fit_of(e, X, group, refuse, e_source)
@@ -255,7 +257,6 @@ def ipw(
         design=Design(of_rows.signed, of_rows.residual),
     )
     sides = {"treated": w[group == 1], "controls": w[group == 0]}
-    rules = rules or Rules()
     if fit is not None:
         return judge(estimate, sides, rules, refuse)
     said = of_propensities(f"{estimand} by {estimate.method}", group, p, rules)
@@ -282,7 +283,7 @@ def _remarks(e_source: str, fit: PropensityFit | None, se: str) -> tuple[str, ..
 
 def _scores(e: ArrayLike, t: FloatArray, estimand: Estimand) -> FloatArray:
     """Return propensities within what the estimand can weigh: it divides by e (ATE, ATC) and by 1 - e (ATE, ATT)."""
-    p = _validate.vector(e, "e", len(t))
+    p = _validate.vector(e, "e", len(t), "t")
     low_open, high_open = estimand in ("ATE", "ATC"), estimand in ("ATE", "ATT")
     bad = (p < 0) | (p > 1) | (low_open & (p == 0)) | (high_open & (p == 1))
     if bad.any():
@@ -308,9 +309,7 @@ def _fit_of(
 ) -> PropensityFit | None:
     """Return the propensity model if there is one: passed as `e`, or fitted to `X` when `e` is missing."""
     if X is not None:
-        _validate.matrix(X, "X", len(t))
-    if not isinstance(e, PropensityFit) and e is not None and np.ndim(e) == 2 and np.shape(e)[1] > 1:
-        raise ValueError(f"e has {np.shape(e)[1]} columns, but a propensity is one number a row; pass X=.")
+        _validate.matrix(X, "X", len(t), "t")
     if e_source != "known" and (e is None or isinstance(e, PropensityFit)):
         raise ValueError("e_source describes an array e, but the model is fitted here or passed; leave it out.")
     if isinstance(e, PropensityFit):

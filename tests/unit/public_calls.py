@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 
 import causalrec_lib
-from causalrec_lib import course, data, estimate, matching, plots, simulation, weighting
+from causalrec_lib import course, data, effects, estimate, matching, plots, simulation, weighting
+from causalrec_lib.course import attempts
 from causalrec_lib.data import transfer
-from causalrec_lib.estimate import Estimate, Rules
+from causalrec_lib.estimate import Design, Estimate, Rules
 from tests.unit import spoilings as say
 from tests.unit.spoilings import Given
 
@@ -94,6 +95,11 @@ def run_of_a_chapter() -> course.Run:
     return course.Run("ci", 1, "weighting/01_propensity_weighting")
 
 
+def report_after_a_check(name: Any) -> Any:
+    with patch.dict(attempts.LOG, {"weighting/01.1": attempts.Tries()}, clear=True):
+        return course.report(name)
+
+
 def sample_mean(seed: int) -> Estimate:
     return made(value=float(np.random.default_rng(seed).normal()))
 
@@ -135,12 +141,48 @@ PARTS = {
     "overlap": say.thing(
         {"min": 0.1, "max": 0.9}, optional=True, outside={"min": -0.1, "max": 0.9}, half={"min": 0.1}
     ),
-    "balance": say.thing(BALANCE, optional=True, empty=BALANCE.iloc[:0], half=BALANCE[["before"]]),
+    "balance": say.thing(BALANCE, optional=True, empty=BALANCE.iloc[:0], half=BALANCE[["after"]]),
     "converged": say.flag(optional=True),
     "assumptions": say.texts(),
     "flags": say.texts(()),
     "unit": say.words("kg"),
     "population": say.words("among the few"),
+    "arms": say.thing({"control": 1.0, "treated": 3.0}, optional=True, text={"a": "b"}, holed={"a": np.nan}),
+    "checks": say.texts(()),
+    "notes": say.texts(()),
+    "e_source": say.words("known"),
+    "n_clusters": say.whole(30, 0, -1, optional=True),
+    "influence": say.vector(X[:, 0], optional=True, partner=False),
+    "clusters": say.vector(USER, optional=True, bad=(-1.0, 0.5)),
+    "design": say.thing(Design(np.ones(N)), optional=True),
+}
+SEGMENTED = {name: PARTS[name] for name in ("value", "se", "estimand", "method", "n")} | {
+    "segments": say.thing(
+        ((-np.inf, -1.0), (3.0, np.inf)),
+        optional=True,
+        turned=((3.0, 1.0),),
+        holed=((np.nan, 0.0),),
+        three=((1.0, 2.0, 3.0),),
+        flat=(1.0, 2.0),
+    ),
+}
+ERRORS = say.Given(
+    np.array([0.1, 0.2, np.nan]),
+    say.vector([0.1, 0.2, 0.3], bad=(-0.1,)).spoilt.filter(
+        lambda bad: bad.what != "a missing object" and not bad.what.startswith("nan ")
+    ),
+)
+EFFECTS = {
+    "values": say.vector([1.0, 2.0, 3.0]),
+    "se": ERRORS,
+    "index": say.thing(["a", "b", "c"]),
+    "n": say.whole(100, 0, -3),
+    "estimand": say.option("CATE"),
+    "method": say.words("a forest"),
+    "level": LEVEL,
+    "unit": say.words("kg"),
+    "assumptions": say.texts(),
+    "flags": say.texts(()),
 }
 NAME = say.option("nsw")
 TABLE = say.option("people", optional=True)
@@ -152,7 +194,7 @@ BAD_GRAPHS = {
 }
 BAD_RUNS = {
     "empty": pd.DataFrame(columns=["seed", "name", "value", "se", "truth", "covers"]),
-    "a column short": simulation.repeat(sample_mean, range(3), 0.0).drop(columns="se"),
+    "a column short": simulation.repeat(sample_mean, range(3), 0.0).drop(columns="covers"),
     "a single sample": simulation.repeat(sample_mean, range(1), 0.0),
     "NaN": simulation.repeat(sample_mean, range(3), 0.0).assign(value=np.nan),
     "texts": simulation.repeat(sample_mean, range(3), 0.0).assign(truth="a"),
@@ -179,10 +221,11 @@ MATCHED = {
 WEIGHTED = {
     "y": say.vector(Y),
     "t": say.binary(T),
-    "estimand": say.option("ATT"),
+    "estimand": say.option("ATE"),
     "estimator": say.option("hajek"),
     "trim": say.number(0.01, -0.1, 0.5, 0.9, optional=True),
     "se": say.option("sandwich"),
+    "e_source": say.option("known"),
     "clusters": CLUSTERS,
     **JUDGED,
     **COMMON,
@@ -200,13 +243,34 @@ def add(function: Callable[..., Any], call: Callable[..., Any] | None = None, /,
 # The estimate, its rules and its checks -------------------------------------------------------------------------
 
 add(
-    estimate.Rules, min_ess=say.number(30.0, -5.0), max_row_share=say.number(0.1, 0.0, -0.1, 1.5)
-)  # fmt: skip
+    estimate.Rules,
+    min_ess=say.number(30.0, -5.0),
+    max_row_share=say.number(0.1, 0.0, -0.1, 1.5),
+    max_smd=say.number(0.1, -0.1, -np.inf, finite=False),
+    min_ess_share=say.number(0.05, -0.1, 1.5),
+    min_clusters=say.number(30.0, -1.0),
+    max_z=say.number(3.0, 0.0, -1.0, -np.inf, finite=False),
+)
 add(estimate.Estimate, **PARTS)
+add(estimate.Estimate, **SEGMENTED)
+add(
+    estimate.Design,
+    weights=say.vector(np.ones(N), partner=False),
+    residual=say.vector(np.zeros(N), optional=True),
+    focal=say.vector(np.arange(5), optional=True, bad=(-1.0, 0.5, N)),
+    partner=say.vector(np.arange(5, 10), optional=True, bad=(-1.0, 0.5, N)),
+)
 add(estimate.Estimate.covers, made().covers, truth=say.number(1.0))
 add(estimate.Estimate.flagged, lambda reasons: made().flagged(*reasons), reasons=say.reasons(("too few",)))
 add(estimate.effective_sample_size, weights=say.weights(E, partner=False))
-add(estimate.difference_in_means, y=say.vector(Y), t=say.binary(T), clusters=CLUSTERS, **COMMON)
+add(
+    estimate.difference_in_means,
+    y=say.vector(Y),
+    t=say.binary(T),
+    clusters=CLUSTERS,
+    estimand=say.option("ATE"),
+    **COMMON,
+)
 add(
     estimate.judge,
     estimate=say.thing(made()),
@@ -218,6 +282,38 @@ add(
     ),
     rules=say.thing(OPEN),
     refuse=REFUSE,
+    found=say.texts((), numbers_alone=(1.0,)),
+    checked=say.texts(()),
+)
+
+# Several estimates ----------------------------------------------------------------------------------------------
+
+SILENT = made(influence=None, clusters=None)
+OTHER_ROWS = made(influence=np.ones(3), clusters=None)
+add(effects.contrast, a=say.thing(made(), silent=SILENT), b=say.thing(made(value=1.0), silent=SILENT))
+add(
+    effects.combine,
+    estimates=say.thing(
+        [made(), made(value=1.0)],
+        one=[made()],
+        numbers=[1.0, 2.0],
+        silent=[made(), SILENT],
+        rows=[made(), OTHER_ROWS],
+        levels=[made(), made(level=0.5)],
+    ),
+    weights=say.vector([0.5, 0.5], optional=True),
+    same_rows=say.flag(),
+    estimand=say.Given("difference", say.option("difference").spoilt.filter(lambda bad: bad.what != "empty")),
+)
+add(effects.Effects, **EFFECTS)
+add(
+    effects.Effects.covers,
+    lambda truth: effects.Effects(**{name: given.value for name, given in EFFECTS.items()}).covers(truth),
+    truth=say.Given(
+        np.ones(3),
+        say.vector(np.ones(3)).spoilt.filter(lambda bad: bad.what != "a number")
+        | say.number(1.0).spoilt.filter(lambda bad: bad.what != "a list"),
+    ),
 )
 
 # Weighting ------------------------------------------------------------------------------------------------------
@@ -283,6 +379,7 @@ for more in ({}, {"X": say.table(X, design=True, optional=True)}):
         bias_correction=say.flag(),
         se=say.option("adjusted"),
         neighbours=say.whole(2, 0, -1),
+        clusters=CLUSTERS,
         **JUDGED,
         **COMMON,
     )
@@ -297,7 +394,24 @@ add(
     ),
     truth=say.Given(0.0, say.number(0.0).spoilt | say.listed({"another name": {"another": 1.0}})),
 )
-add(simulation.summary, runs=say.thing(simulation.repeat(sample_mean, range(3), 0.0), **BAD_RUNS))
+add(
+    simulation.repeat,
+    answer=say.anything(sample_mean),
+    seeds=say.anything(range(3)),
+    truth=say.anything(0.0),
+    estimators=say.thing(
+        {"same": lambda sample: sample},
+        optional=True,
+        empty={},
+        number={"same": lambda sample: sample.value},
+        nothing={"same": None},
+    ),
+)
+add(
+    simulation.summary,
+    runs=say.thing(simulation.repeat(sample_mean, range(3), 0.0), **BAD_RUNS),
+    answers_only=say.flag(),
+)
 
 # Pictures -------------------------------------------------------------------------------------------------------
 
@@ -331,6 +445,36 @@ add(
     graph=say.thing(nx.DiGraph([("a", "b")]), **BAD_GRAPHS),
     **PLOTTED,
     figsize=say.thing((3.0, 2.0), optional=True, negative=(-1.0, 2.0), three=(1.0, 2.0, 3.0), holed=(1.0, np.nan)),
+)
+
+AX = say.thing(None, optional=True)
+add(
+    plots.overlap,
+    e=say.vector(E),
+    t=say.binary(T),
+    weights=say.weights(E, optional=True),
+    bins=say.whole(10, 0, -1),
+    labels=say.texts(("treated", "controls"), three=("a", "b", "c"), one=("a",)),
+    density=say.flag(False),
+    xlabel=say.words(),
+    ax=AX,
+)
+add(
+    plots.love,
+    balance=say.thing(BALANCE, none={}, half=BALANCE[["before"]], empty=BALANCE.iloc[:0], bare=made(balance=None)),
+    limit=say.number(0.1, -0.1),
+    labels=say.thing({"x": "age"}, optional=True, numbers={"x": 1}),
+    ax=AX,
+)
+add(
+    plots.coverage,
+    runs=say.thing(
+        simulation.repeat(sample_mean, range(3), 0.0), **{k: BAD_RUNS[k] for k in ("empty", "a column short")}
+    ),
+    show=say.whole(60, 0, -1),
+    naive=say.texts(("estimate",), single=True, unknown=("three",), name="three"),
+    xlabel=say.words(),
+    what=say.words(),
 )
 
 # Data -----------------------------------------------------------------------------------------------------------
@@ -390,6 +534,7 @@ add(
     exercise_id=say.Given("weighting/01.1", say.words().spoilt | say.listed({"unknown": "weighting/77.1"})),
     answer=say.thing(lambda *a: NotImplemented),
 )
+add(course.report, report_after_a_check, name=say.words("Ann", empty=False))
 add(course.say, text=say.words())
 
 
