@@ -79,7 +79,7 @@ lint: $(READY) ## ruff, mypy, numpydoc validation
 	@$(PY) -m pytest -q tests/course/test_docstrings.py
 
 bench: $(READY) ## performance figures
-	@for f in benchmarks/bench_*.py; do $(PY) $$f; done
+	@for f in benchmarks/bench_*.py; do $(PY) $$f || exit 1; done
 
 clean: ## delete everything generated, keep .venv and the data cache
 	rm -rf build book/_build book/chapters book/_vendor

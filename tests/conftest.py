@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import pytest_socket
 
+from tests.regression.twins_report import write_report
+
 HERE = Path(__file__).parent
 OFFLINE = tuple(HERE / room for room in ("unit", "truth", "peers"))
 
@@ -20,6 +22,18 @@ def pytest_collection_modifyitems(config, items):
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+def pytest_sessionfinish(session):
+    """Write the report on broken twins, in the process that hears of all tests."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None or hasattr(session.config, "workerinput"):
+        return
+    reports = [r for outcome in ("passed", "failed") for r in terminal.stats.get(outcome, [])]
+    found = [dict(value) for r in reports for name, value in getattr(r, "user_properties", ()) if name == "twin"]
+    if found:
+        whole = {r.pop("of") for r in found} == {len(found)}
+        write_report(found, whole=whole)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The ledger: published numbers, what the course finds for them, and whether both agree."""
+"""The ledger: published numbers, what the course finds for them, and whether both agree; second opinions apart."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ from causalrec_lib.course import records
 
 @dataclass(frozen=True)
 class Row:
-    """One published number.
+    """One published number, or one that a second library gives where nobody printed it.
 
     Parameters
     ----------
@@ -41,6 +42,10 @@ class Row:
         "<chapter>::<name>.<field>": our number.
     failure : bool
         True if the published number is wrong and the course reproduces how it came about.
+    apart_from : str
+        "<chapter>::<name>.<field>": the number that the tolerance must not reach, the naive answer or its opposite.
+    kind : {"published", "second library"}
+        Whether the number stands in print, or comes from another library on the same data.
     """
 
     id: str
@@ -54,6 +59,8 @@ class Row:
     why: str
     record: str
     failure: bool = False
+    apart_from: str = ""
+    kind: Literal["published", "second library"] = "published"
 
 
 @cache
@@ -118,7 +125,8 @@ def table(profile: str = "ci", build: Path | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a published number: ours, difference, tolerance, status ("reproduced", "DIFFERS", "not run").
+        One row a number: its kind, ours, tolerance, status ("reproduced", "failure reproduced", "DIFFERS", "not run";
+        "agrees" where a second library gives the number).
     """
     resolver = records.Resolver(profile, build)
     out = []
@@ -129,10 +137,10 @@ def table(profile: str = "ci", build: Path | None = None) -> pd.DataFrame:
             ours = None
         status = "not run" if ours is None else "DIFFERS"
         if ours is not None and abs(ours - row.published) <= row.tolerance:
-            status = "failure reproduced" if row.failure else "reproduced"
+            status = "failure reproduced" if row.failure else "reproduced" if row.kind == "published" else "agrees"
         out.append({
             "id": row.id, "quantity": row.quantity, "data": row.data, "n": row.n, "published": row.published,
             "ours": ours, "tolerance": row.tolerance, "why": row.why, "source": row.source, "where": row.where,
-            "record": row.record, "status": status,
+            "record": row.record, "status": status, "kind": row.kind,
         })  # fmt: skip
     return pd.DataFrame(out)

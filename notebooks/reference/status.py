@@ -99,6 +99,22 @@ run.record("mixed_versions", float(versions.str.contains(", ").sum()), kind="mea
 versions.to_frame()
 
 # %% [markdown]
+# ## Broken twins
+# A test is worth what it catches. So each estimator is broken on purpose, one way at a time, and its checks have to
+# notice: the table names the check that refused the twin.
+
+# %% tags=["hide-input"]
+report = records.build_dir() / "reports" / "twins.json"
+twins = pd.DataFrame(columns=["estimator", "name", "killed_by"])
+if report.is_file():
+    twins = pd.DataFrame(json.loads(report.read_text(encoding="utf-8"))["twins"])
+    course.say(f"**{twins['killed_by'].notna().sum()}** of **{len(twins)}** broken twins were refused.")
+else:
+    course.say("Not tried on this machine yet: `make test`, or `python -m tests.regression.test_twins`, tries them.")
+twins = twins.rename(columns={"name": "how it is broken", "killed_by": "refused by"}).set_index("estimator")
+twins.fillna("SURVIVES") if len(twins) else None
+
+# %% [markdown]
 # ## Data
 # What was on this machine. A section that needs a set which is absent says so on its page.
 

@@ -1,6 +1,7 @@
 """Broken twins: each estimator, broken on purpose, must fail the battery that the true one passes.
 
-`python -m tests.regression.test_twins` prints who is killed by which check.
+`python -m tests.regression.test_twins` prints who is killed by which check, and writes `build/reports/twins.json` as
+`make test` does; the page *How this build ran* shows it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from causalrec_lib import (
     weighting,
 )
 from causalrec_lib.estimate import Estimate, effective_sample_size
-from tests.truth import errors, matching_world, weighting_world
+from tests.regression.twins_report import write_report
+from tests.truth import errors, matching_world, randomised_world, weighting_world
 from tests.truth.weighting_world import OPEN, Tools
 
 RUNS = 100
 BATTERY = {
+    "difference": randomised_world.difference_battery,
     "propensity": weighting_world.propensity_battery,
     "ipw": weighting_world.ipw_battery,
     "standardisation": weighting_world.standardisation_battery,
@@ -81,6 +84,66 @@ def first_failure(name: str, tools: Tools) -> str | None:
     """Return the first check that fails; a twin that crashes proves nothing, so errors stay errors."""
     return next((check for check, good in BATTERY[name](tools, RUNS) if not good), None)
 
+
+# The difference in means ------------------------------------------------------------------------------------------
+
+
+def spread(y, t, side):
+    return y[t == side].var() / (t == side).sum()
+
+
+def pooled(y, t):
+    return np.var(y - np.where(t == 1, y[t == 1].mean(), y[t == 0].mean()))
+
+
+def wrong_error(se: Callable):
+    """Return a builder of a difference in means whose standard error is se(y, t)."""
+    return lambda true: lambda y, t, clusters=None, **k: change(true(y, t, clusters, **k), se=float(se(y, t)))
+
+
+swapped(
+    "difference", "difference_in_means", "sign flipped", lambda true: lambda y, t, *a, **k: true(y, 1 - t, *a, **k)
+)
+swapped(
+    "difference",
+    "difference_in_means",
+    "clusters ignored",
+    lambda true: lambda y, t, clusters=None, **k: true(y, t, **k),
+)
+swapped(
+    "difference",
+    "difference_in_means",
+    "variance of the treated only",
+    wrong_error(lambda y, t: np.sqrt(spread(y, t, 1))),
+)
+swapped(
+    "difference",
+    "difference_in_means",
+    "variance of the controls only",
+    wrong_error(lambda y, t: np.sqrt(spread(y, t, 0))),
+)
+swapped(
+    "difference",
+    "difference_in_means",
+    "unequal sizes ignored",
+    wrong_error(lambda y, t: np.sqrt(2 * (y[t == 1].var() + y[t == 0].var()) / len(y))),
+)
+swapped(
+    "difference",
+    "difference_in_means",
+    "one variance for both groups",
+    wrong_error(lambda y, t: np.sqrt(pooled(y, t) * (1 / t.sum() + 1 / (1 - t).sum()))),
+)
+swapped(
+    "difference",
+    "difference_in_means",
+    "every unit counted twice",
+    lambda true: (
+        lambda y, t, clusters=None, **k: true(
+            np.tile(y, 2), np.tile(t, 2), None if clusters is None else np.r_[clusters, clusters + 10_000], **k
+        )
+    ),
+)
 
 # Propensity weighting ---------------------------------------------------------------------------------------------
 
@@ -590,10 +653,16 @@ def killer(name: str) -> str | None:
         return first_failure(battery, tools)
 
 
+def row(name: str, killed_by: str | None) -> dict[str, str | None]:
+    """Return a row of the report."""
+    estimator, _, broken = name.partition(": ")
+    return {"estimator": estimator, "name": broken, "killed_by": killed_by}
+
+
 @pytest.mark.parametrize("name", TWINS)
-def test_a_broken_twin_fails(name):
+def test_a_broken_twin_fails(name, record_property):
     killed_by = killer(name)
-    print(f"{name:75s} killed by {killed_by}")
+    record_property("twin", {**row(name, killed_by), "of": len(TWINS)})
     assert killed_by is not None, f"the battery does not see the broken twin {name!r}"
 
 
@@ -607,3 +676,4 @@ if __name__ == "__main__":
     for twin_name, check in table.items():
         print(f"{twin_name:75s} {check or 'SURVIVES'}")
     print(f"{sum(map(bool, table.values()))} of {len(table)} broken twins killed")
+    print(write_report([row(*found) for found in table.items()], whole=True))

@@ -6,10 +6,11 @@ import pytest
 from causalrec_lib import matching, weighting
 from causalrec_lib.data.world import make_world
 
-from . import errors, matching_world, weighting_world
+from . import errors, matching_world, randomised_world, weighting_world
 from .weighting_world import OPEN, Runs, Tools, honest
 
 BATTERIES = {
+    "difference": randomised_world.difference_battery,
     "propensity": weighting_world.propensity_battery,
     "ipw": weighting_world.ipw_battery,
     "standardisation": weighting_world.standardisation_battery,

@@ -9,7 +9,7 @@ from scipy.special import expit
 from scipy.stats import binom
 
 from causalrec_lib import matching, weighting
-from causalrec_lib.estimate import EstimateRefused, Rules, effective_sample_size
+from causalrec_lib.estimate import EstimateRefused, Rules, difference_in_means, effective_sample_size
 
 PULL = np.array([0.7, -0.5, 0.4])  # of the covariates on the log-odds of treatment
 INTERCEPT = -0.3
@@ -60,6 +60,7 @@ class Tools:
     match: object = matching.match
     matching_estimate: object = matching.matching_estimate
     effective_sample_size: object = effective_sample_size
+    difference_in_means: object = difference_in_means
 
 
 @dataclass(frozen=True)

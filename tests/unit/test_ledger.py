@@ -76,6 +76,8 @@ def test_the_table_says_what_is_reproduced_what_differs_and_what_has_not_run(wri
         + row("edge", 1794.335)
         + row("off", 1794.36)
         + row("wrong", 1794.34, failure="true")
+        + row("second", 1794.34)
+        + 'kind = "second library"\n'
         + row("lost", record="none")
         + row("nochapter").replace("weighting/01_x", "trees/01_y")
     )
@@ -88,6 +90,7 @@ def test_the_table_says_what_is_reproduced_what_differs_and_what_has_not_run(wri
         "edge": "reproduced",
         "off": "DIFFERS",
         "wrong": "failure reproduced",
+        "second": "agrees",
         "lost": "not run",
         "nochapter": "not run",
     }
