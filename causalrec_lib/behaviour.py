@@ -13,24 +13,55 @@ from causalrec_lib import _validate
 
 KEY = ["user_id", "item_id"]
 EVENTS = ("event_id", "timestamp", "user_id", "item_id", "event")
+KINDS = ("display", "view", "consume")
 
 
-def _events(events: pd.DataFrame, columns: Sequence[str] = EVENTS) -> pd.DataFrame:
-    _validate.frame(events, "events", columns)
+def _events(events: pd.DataFrame, columns: Sequence[str] = EVENTS, name: str = "events") -> pd.DataFrame:
+    _validate.frame(events, name, columns)
     if not pd.api.types.is_datetime64_any_dtype(events["timestamp"]):
-        raise ValueError(f"events has timestamps of type {events['timestamp'].dtype}; use pandas.to_datetime first.")
+        raise ValueError(f"{name} has timestamps of type {events['timestamp'].dtype}; use pandas.to_datetime first.")
     late = events["timestamp"].isna().to_numpy()
     if late.any():
-        raise ValueError(f"events has no timestamp in {_validate.rows(late)}; an event without a time has no place.")
+        raise ValueError(f"{name} has no timestamp in {_validate.rows(late)}; an event without a time has no place.")
     return events
+
+
+def _present(df: pd.DataFrame, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Refuse missing labels: pandas would drop such rows, or take them for one and the same."""
+    for column in columns:
+        missing = df[column].isna().to_numpy()
+        if missing.any():
+            raise ValueError(
+                f"{name} has no {column} in {_validate.rows(missing)}; drop these rows, or give them a label."
+            )
+    return df
 
 
 def _labels(x: ArrayLike, name: str) -> NDArray[np.int64]:
     """Return labels as codes; only equality matters."""
-    code = pd.factorize(np.asarray(x, dtype=object))[0].astype(np.int64)
+    raw = np.asarray(x, dtype=object)
+    if raw.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, but has shape {raw.shape}; pass one label per row.")
+    try:
+        code = pd.factorize(raw)[0].astype(np.int64)
+    except TypeError as err:
+        raise ValueError(f"{name} must hold labels such as texts or numbers, but {err}; flatten it first.") from err
     if (code < 0).any():
         raise ValueError(f"{name} is missing in {_validate.rows(code < 0)}; give the missing a label of their own.")
     return code
+
+
+def _places(candidates: pd.DataFrame, events: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the row of each event's pair among the candidates, -1 where it is none of them."""
+    n, code = len(candidates), np.zeros(len(candidates) + len(events), dtype=np.int64)
+    for key in KEY:
+        both = np.concatenate([df[key].to_numpy(dtype=object) for df in (candidates, events)])
+        label = _labels(both, key)
+        code = code * (label.max() + 1) + label
+    twice = pd.Series(code[:n]).duplicated().to_numpy()
+    if twice.any():
+        raise ValueError(f"candidates lists a pair twice in {_validate.rows(twice)}; one row a pair.")
+    return pd.Index(code[:n]).get_indexer(code[n:]).astype(np.int64)
 
 
 def sessionise(events: pd.DataFrame, gap: pd.Timedelta) -> pd.Series:
@@ -88,14 +119,14 @@ def fast_users(events: pd.DataFrame, per_minute: int) -> pd.Index:
     Raises
     ------
     ValueError
-        If a column is missing, a timestamp is absent or `per_minute` is no positive whole number.
+        If a column is missing, a timestamp or a user is absent or `per_minute` is no positive whole number.
 
     Notes
     -----
     The rule looks at pace, not at how much somebody consumed: a rule on the amount would select on the outcome.
     Chapter: concepts/02_behaviour_data
     """
-    _events(events, ("user_id", "timestamp"))
+    _present(_events(events, ("user_id", "timestamp")), "events", ("user_id",))
     limit = _validate.integer(per_minute, "per_minute", 1)
     pace = events.groupby(["user_id", events["timestamp"].dt.floor("min")], observed=True).size()
     return pd.Index(sorted(pace[pace > limit].index.get_level_values("user_id").unique()), name="user_id")
@@ -111,7 +142,8 @@ def causal_table(
     candidates : pandas.DataFrame of shape (n, k)
         One row a user-item pair that could have been shown; `user_id`, `item_id` and what was known at the decision.
     events : pandas.DataFrame of shape (m, l)
-        Raw events; `event_id` repeats where an event was sent twice. Kinds: shelf, view, consume.
+        Raw events; `event_id` repeats where an event was sent twice. Kinds: display, view, consume;
+        others are left out.
     decision : pandas.Timestamp
         Time zero, the same for every pair.
     days : int
@@ -125,8 +157,8 @@ def causal_table(
     Raises
     ------
     ValueError
-        If a column is missing, a pair is listed twice, the decision is no time like the events' or the window is no
-        positive whole number of days.
+        If a column or an id is missing, a pair is listed twice, no event has a known kind or belongs to a candidate,
+        the decision is no time like the events' or the window is no positive whole number of days.
 
     Notes
     -----
@@ -136,27 +168,30 @@ def causal_table(
     ----------
     bib: hernan2020causal
     """
-    _validate.frame(candidates, "candidates", KEY)
-    pair = pd.MultiIndex.from_frame(candidates[KEY])
-    if pair.has_duplicates:
-        raise ValueError(f"candidates lists a pair twice in {_validate.rows(pair.duplicated())}; one row a pair.")
-    ev = _events(events).sort_values("timestamp", kind="stable").drop_duplicates("event_id")
+    _present(_validate.frame(candidates, "candidates", KEY), "candidates", KEY)
+    _present(_events(events), "events", ("event_id", *KEY, "event"))
+    ev = events.sort_values("timestamp", kind="stable").drop_duplicates("event_id")
     if not isinstance(decision, pd.Timestamp) or (decision.tz is None) != (ev["timestamp"].dt.tz is None):
         raise ValueError(
             f"decision must be a Timestamp with a time zone if the events have one, but is {decision!r}."
         )
     end = decision + pd.Timedelta(days=_validate.integer(days, "days", 1))
     before, week = ev["timestamp"] < decision, (ev["timestamp"] >= decision) & (ev["timestamp"] < end)
+    place = _places(candidates, ev)
+    if (place < 0).all():
+        raise ValueError("events has no row of any candidate; give user_id and item_id the same type in both.")
+    if not ev["event"].isin(KINDS).any():
+        raise ValueError(f"events has none of the kinds {', '.join(KINDS)}; rename its kinds.")
 
-    def count(rows: pd.Series) -> NDArray[np.int64]:
-        found = ev[rows].groupby(KEY, observed=True).size()
-        return found.reindex(pair, fill_value=0).to_numpy()
+    def count(when: pd.Series, kind: str) -> NDArray[np.int64]:
+        rows = when.to_numpy() & (ev["event"] == kind).to_numpy() & (place >= 0)
+        return np.bincount(place[rows], minlength=len(candidates))
 
     return candidates.assign(
-        views_before=count(before & (ev["event"] == "view")),
-        consumed_before=np.minimum(count(before & (ev["event"] == "consume")), 1),
-        exposed=np.minimum(count(week & (ev["event"] == "shelf")), 1),
-        consumed=np.minimum(count(week & (ev["event"] == "consume")), 1),
+        views_before=count(before, "view"),
+        consumed_before=np.minimum(count(before, "consume"), 1),
+        exposed=np.minimum(count(week, "display"), 1),
+        consumed=np.minimum(count(week, "consume"), 1),
     )
 
 
@@ -191,7 +226,7 @@ def history(rows: pd.DataFrame, label: str, value: str) -> pd.DataFrame:
     ----------
     bib: kaufman2012leakage
     """
-    _events(rows, ("timestamp", label, value))
+    _events(rows, ("timestamp", label, value), "rows")
     v = _validate.vector(rows[value], value)
     code = _labels(rows[label], label)
     time = rows["timestamp"].to_numpy()
@@ -234,7 +269,7 @@ def aa_p_values(
     Raises
     ------
     ValueError
-        If shapes differ, the outcome is missing somewhere or there are fewer than four units.
+        If shapes differ, the outcome is missing somewhere, there are fewer than four units or `rng` is no generator.
 
     Notes
     -----
@@ -247,6 +282,8 @@ def aa_p_values(
     """
     y = _validate.vector(outcome, "outcome")
     code = _labels(unit, "unit")
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng must be a Generator, but is {rng!r}; for example np.random.default_rng(0).")
     if len(code) != len(y):
         raise ValueError(f"unit has {len(code)} rows, expected {len(y)}; pass arrays of the same rows.")
     units = int(code.max()) + 1

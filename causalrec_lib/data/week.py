@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalrec_lib import _validate
 from causalrec_lib.data.world import World
-from causalrec_lib.data.world._ratings import stars as stars_of
 
 KEY = ["user_id", "item_id"]
 DAY = 86_400
 DECISION = pd.Timestamp("2025-03-03")
-BOT_SHELVES = 50
+BOT_DISPLAYS = 50
+INTEREST, REACH = 0.7, 0.35
 _Rows = tuple[NDArray[Any], ...]
 
 
@@ -28,9 +28,9 @@ class Dirt:
     Parameters
     ----------
     bots : int
-        Number of crawlers; each loads 50 shelves in under two minutes.
+        Number of crawlers; each loads 50 displays in under two minutes.
     retry : float
-        Purchases from a shelf that are sent twice (same `event_id`, some seconds later).
+        Purchases from a display that are sent twice (same `event_id`, some seconds later).
     slow_clock : float
         Users whose device stamps views and purchases up to two days early; the server's clock is right.
 
@@ -53,10 +53,10 @@ class RawWeek:
     candidates : pandas.DataFrame
         One row a user-item pair that could be shown: `user_id`, `item_id` and what was known at `decision`.
     events : pandas.DataFrame
-        `event_id`, `timestamp` (device), `received` (server), `user_id`, `item_id`, `event` (shelf, view, consume,
-        rate) and `stars` (of rate), in order of arrival.
+        `event_id`, `timestamp` (device), `received` (server), `user_id`, `item_id`, `event` (display, view,
+        consume, rate) and `stars` (of rate), in order of arrival.
     decision : pandas.Timestamp
-        Time at which the shelves were decided.
+        Time at which the displays were decided.
     bots : frozenset of str
         User ids of the crawlers; no real log has this.
     pairs : pandas.DataFrame
@@ -96,24 +96,28 @@ def raw_week(world: World, n_pairs: int, seed: int, dirt: Dirt | None = None) ->
     Raises
     ------
     ValueError
-        If a number is out of range.
+        If `world` is no World, `dirt` no Dirt, or a number is out of range.
 
     Notes
     -----
     In the week before the decision nobody was shown anything: a pair is consumed with the probability of its Y(0).
-    Stars belong to the pair; a display does not change them. Who writes them down depends on the stars.
+    Purchases are those of `world.exposure_log(seed=seed)`, looks those of `looks`. Stars belong to the pair; a
+    display does not change them. Who writes them down depends on the stars.
     Chapter: concepts/02_behaviour_data
     """
-    dirt = dirt or Dirt()
+    _world(world)
+    dirt = Dirt() if dirt is None else dirt
+    if not isinstance(dirt, Dirt):
+        raise ValueError(f"dirt must be a Dirt, but is {type(dirt).__name__}; for example Dirt(bots=0).")
     for name in ("retry", "slow_clock"):
         _validate.number(getattr(dirt, name), name, 0, 1)
-    log = world.exposure_log(_validate.integer(n_pairs, "n_pairs", 1), seed=_validate.integer(seed, "seed"))
+    n_pairs, seed = _validate.integer(n_pairs, "n_pairs", 1), _validate.integer(seed, "seed")
+    log = world.exposure_log(n_pairs, seed=seed, with_placebo=True)
     rng = np.random.default_rng([seed, 20250303])
-    known = log.drop(columns=["user", "item", "exposed", "consumed", "marketing"])
+    known = log.drop(columns=["user", "item", "exposed", "consumed", "consumed_before", "marketing"])
     known.insert(0, "user_id", log["user"].map("u{:05d}".format))
     known.insert(1, "item_id", log["item"].map("i{:05d}".format))
-    stars = stars_of(world.core.pairs(log["user"].to_numpy(), log["item"].to_numpy()))
-    people = _people(known, log, world.truth.pairs(log)["p0"].to_numpy(), stars, world.core.parameters.bother, rng)
+    people = _people(known, log, looks(world, log, seed), world.truth.ratings(log, seed=seed), rng)
     first_bot = world.shape[0] + 90_000
     crawlers, crawl = _bots(known, first_bot, rng, _validate.integer(dirt.bots, "bots"))
     events = _soil(pd.concat([people, crawl], ignore_index=True), dirt, rng)
@@ -129,49 +133,91 @@ def raw_week(world: World, n_pairs: int, seed: int, dirt: Dirt | None = None) ->
 
 
 def _rows(
-    n: int, where: NDArray[np.bool_], event: str, seconds: ArrayLike, stars: ArrayLike, shelf: ArrayLike
+    n: int, where: NDArray[np.bool_], event: str, seconds: ArrayLike, stars: ArrayLike, display: ArrayLike
 ) -> _Rows:
     at = np.flatnonzero(where)
-    columns = (np.broadcast_to(column, n)[at] for column in (event, seconds, stars, shelf))
+    columns = (np.broadcast_to(column, n)[at] for column in (event, seconds, stars, display))
     return at, *columns
 
 
 def _frame(known: pd.DataFrame, parts: Sequence[_Rows]) -> pd.DataFrame:
-    at, event, seconds, stars, shelf = (np.concatenate(column) for column in zip(*parts, strict=True))
+    at, event, seconds, stars, display = (np.concatenate(column) for column in zip(*parts, strict=True))
     return pd.DataFrame(
         {
             **{key: known[key].to_numpy(dtype=object)[at] for key in KEY},
             "event": event.astype(object),
-            "received": DECISION + pd.to_timedelta(np.rint(seconds), unit="s"),
+            "received": DECISION + pd.to_timedelta(np.rint(seconds).astype(np.int64), unit="s"),
             "stars": stars,
-            "shelf": shelf,
+            "display": display,
         }
     )
+
+
+def looks(world: World, log: pd.DataFrame, seed: int) -> NDArray[np.bool_]:
+    """Return which pairs of a week's exposure log were looked at; nobody buys without a look.
+
+    Parameters
+    ----------
+    world : World
+        Where the week happened.
+    log : pandas.DataFrame of shape (n, k)
+        `world.exposure_log(n, seed=seed)`.
+    seed : int
+        Seed of the log.
+
+    Returns
+    -------
+    ndarray of bool of shape (n,)
+        Whether the user opened the item's page in the week.
+
+    Raises
+    ------
+    ValueError
+        If `world` is no World, or the log lacks a column.
+
+    Notes
+    -----
+    A look causes a purchase: somebody who buys with chance p looks with chance l = p ** 0.7 (a display makes 35 in
+    100 of the others look as well) and, having looked, buys with p / l. As the purchases of the log are given, the
+    looks are drawn given them (Bayes' rule): the joint law is the same.
+    Chapter: concepts/02_behaviour_data
+    """
+    _world(world)
+    _validate.frame(log, "log", ("user", "item", "exposed", "consumed"))
+    T, Y = (log[c].to_numpy(dtype=bool) for c in ("exposed", "consumed"))
+    chance = world.truth.pairs(log)
+    p = np.where(T, chance["p1"], chance["p0"])
+    own = p**INTEREST
+    look = own + T * REACH * (1 - own)
+    rng = np.random.default_rng([_validate.integer(seed, "seed"), 20250304])
+    return Y | (rng.uniform(size=len(log)) * (1 - p) < look - p)
+
+
+def _world(world: object) -> None:
+    if not isinstance(world, World):
+        raise ValueError(f"world must be a World, but is {type(world).__name__}; make one with make_world().")
 
 
 def _people(
     known: pd.DataFrame,
     log: pd.DataFrame,
-    p0: NDArray[np.float64],
-    stars: NDArray[np.int64],
-    bother: tuple[float, ...],
+    looked: NDArray[np.bool_],
+    rating: pd.DataFrame,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Events of people: three weeks of looking around, a week of purchases, the decision, a week with shelves."""
-    n = len(known)
-    T, Y = log["exposed"].to_numpy(dtype=bool), log["consumed"].to_numpy(dtype=bool)
-    shelf = rng.uniform(0, 3 * DAY, n)
-    bought = np.where(T, shelf + rng.uniform(60, DAY, n), rng.uniform(60, 6.5 * DAY, n))
-    view = np.where(T, shelf + rng.uniform(size=n) * (bought - shelf), bought - rng.uniform(0, 60, n))
-    looked = Y | (rng.uniform(size=n) < np.where(T, 0.35, 0.05))
-    earlier = rng.uniform(size=n) < p0
+    """Events of people: three weeks of looking around, a week of purchases, the decision, a week with displays."""
+    n, given = len(known), rating["stars"].to_numpy(dtype=float)
+    T, Y, earlier = (log[c].to_numpy(dtype=bool) for c in ("exposed", "consumed", "consumed_before"))
+    display = rng.uniform(0, 3 * DAY, n)
+    bought = np.where(T, display + rng.uniform(60, DAY, n), rng.uniform(60, 6.5 * DAY, n))
+    view = np.where(T, display + rng.uniform(size=n) * (bought - display), bought - rng.uniform(0, 60, n))
     seen = rng.poisson(np.exp(-1.5 + 0.5 * log["score"].to_numpy()))
-    writes = Y & (rng.uniform(size=n) < np.asarray(bother)[stars - 1])
+    writes = Y & rating["writes"].to_numpy(dtype=bool)
     parts = [
-        _rows(n, T, "shelf", shelf, np.nan, False),
+        _rows(n, T, "display", display, np.nan, False),
         _rows(n, looked, "view", view, np.nan, False),
         _rows(n, Y, "consume", bought, np.nan, T),
-        _rows(n, writes, "rate", bought + rng.uniform(DAY / 24, DAY / 2, n), stars.astype(float), False),
+        _rows(n, writes, "rate", bought + rng.uniform(DAY / 24, DAY / 2, n), given, False),
         _rows(n, earlier, "consume", -rng.uniform(0, 7 * DAY, n), np.nan, False),
         *(_rows(n, seen > j, "view", -rng.uniform(0, 21 * DAY, n), np.nan, False) for j in range(seen.max())),
     ]
@@ -179,9 +225,9 @@ def _people(
 
 
 def _bots(known: pd.DataFrame, first: int, rng: np.random.Generator, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Crawlers: candidates of their own, shelves two seconds apart, a purchase call after most of them."""
+    """Crawlers: candidates of their own, displays two seconds apart, a purchase call after most of them."""
     items = known["item_id"].unique()
-    each = min(BOT_SHELVES, len(items))
+    each = min(BOT_DISPLAYS, len(items))
     bots = known.iloc[rng.integers(0, len(known), n * each)].reset_index(drop=True)
     bots["user_id"] = np.repeat([f"u{first + j:05d}" for j in range(n)], each).astype(object)
     chosen = [rng.choice(items, each, replace=False) for _ in range(n)]
@@ -190,7 +236,7 @@ def _bots(known: pd.DataFrame, first: int, rng: np.random.Generator, n: int) -> 
     hit = rng.uniform(size=len(bots)) < 0.7
     every = np.ones(len(bots), dtype=bool)
     parts = [
-        _rows(len(bots), every, "shelf", start, np.nan, False),
+        _rows(len(bots), every, "display", start, np.nan, False),
         _rows(len(bots), hit, "consume", start + 1, np.nan, False),
     ]
     return bots, _frame(bots, parts)
@@ -199,12 +245,12 @@ def _bots(known: pd.DataFrame, first: int, rng: np.random.Generator, n: int) -> 
 def _soil(events: pd.DataFrame, dirt: Dirt, rng: np.random.Generator) -> pd.DataFrame:
     """Number the events, send some twice, set some clocks wrong, and put all in order of arrival."""
     events = events.assign(number=rng.permutation(len(events)))
-    again = events[events["shelf"] & (rng.uniform(size=len(events)) < dirt.retry)].copy()
+    again = events[events["display"] & (rng.uniform(size=len(events)) < dirt.retry)].copy()
     again["received"] += pd.to_timedelta(rng.integers(1, 30, len(again)), unit="s")
     names = np.sort(events["user_id"].unique())
     slow = pd.Series(np.where(rng.uniform(size=len(names)) < dirt.slow_clock, rng.uniform(0, 2 * DAY, len(names)), 0))
     events = pd.concat([events, again])
-    behind = np.where(events["event"] == "shelf", 0.0, events["user_id"].map(slow.set_axis(names)))
+    behind = np.where(events["event"] == "display", 0.0, events["user_id"].map(slow.set_axis(names)))
     events["timestamp"] = events["received"] - pd.to_timedelta(np.rint(behind), unit="s")
     events = events.iloc[np.lexsort((events["number"], events["received"]))].reset_index(drop=True)
     events["event_id"] = events["number"].map("e{:07d}".format)

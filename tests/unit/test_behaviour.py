@@ -24,9 +24,9 @@ def events(rows):
 PAIRS = pd.DataFrame({"user_id": ["a", "a", "b"], "item_id": ["x", "y", "x"], "age": [30, 30, 40]})
 RAW = events(
     [
-        ("e1", -60, "a", "x", "view"), ("e2", -50, "a", "x", "consume"), ("e3", 0, "a", "x", "shelf"),
+        ("e1", -60, "a", "x", "view"), ("e2", -50, "a", "x", "consume"), ("e3", 0, "a", "x", "display"),
         ("e4", 30, "a", "x", "consume"), ("e4", 31, "a", "x", "consume"), ("e5", 40, "a", "x", "consume"),
-        ("e6", -1, "a", "y", "shelf"), ("e7", 7 * 1440, "a", "y", "consume"), ("e8", 9, "b", "z", "shelf"),
+        ("e6", -1, "a", "y", "display"), ("e7", 7 * 1440, "a", "y", "consume"), ("e8", 9, "b", "z", "display"),
     ]
 )  # fmt: skip
 
@@ -38,7 +38,7 @@ def test_the_table_keeps_pairs_without_events_and_looks_at_the_right_side_of_tim
     got = behaviour.causal_table(PAIRS, RAW, ZERO)
     assert list(got["views_before"]) == [1, 0, 0]
     assert list(got["consumed_before"]) == [1, 0, 0]
-    assert list(got["exposed"]) == [1, 0, 0]  # a shelf at time zero counts, one before it does not
+    assert list(got["exposed"]) == [1, 0, 0]  # a display at time zero counts, one before it does not
     assert list(got["consumed"]) == [1, 0, 0]  # the end of the window is open
     assert list(got["age"]) == [30, 30, 40]
 
@@ -68,7 +68,7 @@ def test_neither_order_nor_retries_of_events_change_the_table(seed):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(1, 20_000), st.sampled_from(["shelf", "view", "consume"]))
+@given(st.integers(1, 20_000), st.sampled_from(["display", "view", "consume"]))
 def test_what_happens_after_the_decision_never_reaches_a_covariate(minutes, kind):
     late = pd.concat([RAW, events([("new", minutes, "b", "x", kind)])])
     before = ["age", "views_before", "consumed_before"]
@@ -279,7 +279,7 @@ def test_the_week_has_the_dirt_that_it_says(week):
     assert set(twice["event"]) == {"consume"}
     assert not ev.duplicated().any()  # a retry is no copy of the row: its time differs
     behind = ev["received"] - ev["timestamp"]
-    assert (behind[ev["event"] == "shelf"] == pd.Timedelta(0)).all()
+    assert (behind[ev["event"] == "display"] == pd.Timedelta(0)).all()
     assert pd.Timedelta(0) < behind.max() <= pd.Timedelta(days=2)
     slow = behind.gt(pd.Timedelta(0)).groupby(ev["user_id"]).any()
     assert 0.05 < slow.mean() < 0.3

@@ -7,18 +7,47 @@ WEEK = pd.Timedelta(days=7)
 PAIR = ["user_id", "item_id"]
 
 
-def _whole_rows(events, zero):
-    buys = events[events["event"] == "consume"].drop_duplicates()
-    return int(((buys["timestamp"] >= zero) & (buys["timestamp"] < zero + WEEK)).sum())
+def _columns(candidates, both):
+    before = both["timestamp"] < both["decided"]
+    inside = ~before & (both["timestamp"] < both["decided"] + WEEK)
+    kinds = {"views_before": (before, "view"), "exposed": (inside, "display"), "consumed": (inside, "consume")}
+    pairs = pd.MultiIndex.from_frame(candidates[PAIR])
+    count = {
+        name: both[rows & (both["event"] == kind)].groupby(PAIR).size().reindex(pairs, fill_value=0).to_numpy()
+        for name, (rows, kind) in kinds.items()
+    }
+    return candidates.assign(**{c: n if c == "views_before" else n.clip(max=1) for c, n in count.items()})
 
 
-def _window_first(events, zero):
-    inside = events[(events["timestamp"] >= zero) & (events["timestamp"] < zero + WEEK)]
-    return inside[inside["event"] == "consume"]["event_id"].nunique()
+def _first_rows(events):
+    return events.sort_values("timestamp").drop_duplicates("event_id")
 
 
-def _all_time(events, zero):
-    return events[events["event"] == "consume"]["event_id"].nunique()
+def _only_pairs_of_the_log(candidates, events):
+    once = _first_rows(events)
+    seen = candidates.merge(once[PAIR].drop_duplicates(), on=PAIR)
+    return _columns(seen, seen.merge(once, on=PAIR))
+
+
+def _one_time_zero(candidates, events):
+    first = candidates.assign(decided=candidates["decided"].min())
+    return _columns(first, first.merge(_first_rows(events), on=PAIR))
+
+
+def _whole_rows(candidates, events):
+    return _columns(candidates, candidates.merge(events.drop_duplicates(), on=PAIR))
+
+
+def _window_first(candidates, events):
+    both = candidates.merge(events, on=PAIR)
+    both["side"] = both["timestamp"] < both["decided"]
+    return _columns(candidates, both.drop_duplicates(["event_id", "side"]))
+
+
+def _no_end(candidates, events):
+    both = candidates.merge(_first_rows(events), on=PAIR)
+    both["timestamp"] = both["timestamp"].clip(upper=both["decided"])
+    return _columns(candidates, both)
 
 
 def _whole_mean(ratings):
@@ -61,6 +90,33 @@ def _no_differences(y0, y1, t, keep):
     return _parts(y0, y1, t, keep)[:2]
 
 
+def _by_stratum(table, outcome, weights):
+    shown, other = (table[table["exposed"] == t].groupby("stratum")[outcome] for t in (1, 0))
+    w = weights / weights.sum()
+    error = (w**2 * (shown.var() / shown.size() + other.var() / other.size())).sum() ** 0.5
+    return (w * (shown.mean() - other.mean())).sum(), error
+
+
+def _the_outcome_itself(table):
+    value, error = _by_stratum(table, "consumed", table["stratum"].value_counts())
+    return value, 2.8 * error
+
+
+def _no_strata(table):
+    value, error = _by_stratum(table.assign(stratum=0), "consumed_before", pd.Series([1.0], index=[0]))
+    return value, 2.8 * error
+
+
+def _weights_of_the_shown(table):
+    value, error = _by_stratum(table, "consumed_before", table.groupby("stratum")["exposed"].sum())
+    return value, 2.8 * error
+
+
+def _half_width(table):
+    value, error = _by_stratum(table, "consumed_before", table["stratum"].value_counts())
+    return value, 1.96 * error
+
+
 def _views(candidates, events):
     views = events[events["event"] == "view"].groupby(PAIR).size()
     return views.reindex(pd.MultiIndex.from_frame(candidates[PAIR]), fill_value=0).to_numpy()
@@ -79,8 +135,9 @@ def _retries_count(candidates, events, zero):
 
 
 WRONG = {
-    "concepts/02.1": [_whole_rows, _window_first, _all_time],
+    "concepts/02.1": [_only_pairs_of_the_log, _one_time_zero, _whole_rows, _window_first, _no_end],
     "concepts/02.2": [_whole_mean, _leave_one_out, _includes_itself, _ties_are_earlier],
     "concepts/02.3": [_against_all, _turned, _no_differences],
-    "concepts/02.4": [_as_printed, _up_to_zero, _retries_count],
+    "concepts/02.4": [_the_outcome_itself, _no_strata, _weights_of_the_shown, _half_width],
+    "concepts/02.5": [_as_printed, _up_to_zero, _retries_count],
 }
