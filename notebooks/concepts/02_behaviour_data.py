@@ -223,7 +223,8 @@ X = ["score", "log_popularity", "log_activity"]
 
 def effect(table, columns=X, outcome="consumed"):
     """ATE of a display by weighting."""
-    return weighting.ipw(table[outcome].to_numpy(float), table["exposed"].to_numpy(float), X=table[columns])
+    y, t = table[outcome].to_numpy(float), table["exposed"].to_numpy(float)
+    return weighting.ipw(y, t, X=table[columns], refuse="flag")
 
 
 def naive_difference(table, outcome="consumed"):

@@ -1045,6 +1045,7 @@ else:
 # and older, and hardly anybody like them was trained. There is no answer in these data, and the estimator says
 # so. Force numbers out of it, and ask the smaller questions:
 
+
 # %%
 def stopped_by(est):
     """Which of the two rules objects."""

@@ -319,9 +319,11 @@ def summary(found, wanted):
 # %%
 estimators = {
     "naive difference": lambda y, t, X: difference_in_means(y, t),
-    "twins": lambda y, t, X: matching_estimate(y, match(X, t, metric="mahalanobis"), bias_correction=False),
-    "twins, bias-corrected": lambda y, t, X: matching_estimate(y, match(X, t, metric="mahalanobis")),
-    "weighting (ATT)": lambda y, t, X: weighting.ipw(y, t, X=X, estimand="ATT"),
+    "twins": lambda y, t, X: matching_estimate(
+        y, match(X, t, metric="mahalanobis"), bias_correction=False, refuse="flag"
+    ),
+    "twins, bias-corrected": lambda y, t, X: matching_estimate(y, match(X, t, metric="mahalanobis"), refuse="flag"),
+    "weighting (ATT)": lambda y, t, X: weighting.ipw(y, t, X=X, estimand="ATT", refuse="flag"),
 }
 times = run.size(ci=200, full=2_000)
 found = weeks(world, 5_000, times, run.seed + 1, estimators)
@@ -791,7 +793,7 @@ odds = (fit.e / (1 - fit.e))[others]  # weighting to the ATT: the odds of being 
 four = {}
 for estimand, wanted in (("ATT", truth.att()), ("ATE", truth.ate())):
     weighted = weighting.ipw(y, t, fit, estimand=estimand)
-    matched = matching_estimate(y, match(fit, t, estimand=estimand))
+    matched = matching_estimate(y, match(fit, t, estimand=estimand), refuse="flag")
     w = weighting.weights(t, fit.e, estimand=estimand)
     m = match(fit, t, estimand=estimand).weights
     for name, est, counts in (("weighting", weighted, w), ("matching", matched, m)):
@@ -981,7 +983,13 @@ except EstimateRefused as refusal:
 # columns, or the right ratio in advance. So cross three rulers, two sets of columns, three ways to share twins, with
 # and without correction, and show every one. No calipers: they would change whose effect it is.
 
+
 # %%
+def thin(est):
+    """Whether the rule on effective rows objects; balance is shown by itself."""
+    return any("effective rows" in flag or "carries" in flag for flag in est.flags)
+
+
 roads = []
 sharing = {"one twin": {}, "five twins": {"ratio": 5}, "each twin once": {"replace": False}}
 for name, (short, make), metric, (how, options), corrected in product(
@@ -995,7 +1003,7 @@ for name, (short, make), metric, (how, options), corrected in product(
     m = match(covariates, trained, metric=metric, **options)
     est = matching_estimate(pay, m, bias_correction=corrected, refuse="flag")
     worst = est.balance["after"].abs().max()
-    roads.append((name, short, metric, how, corrected, est.value, est.low, est.high, bool(est.flags), worst))
+    roads.append((name, short, metric, how, corrected, est.value, est.low, est.high, thin(est), worst))
 names = ["survey", "columns", "ruler", "sharing", "corrected", "value", "low", "high", "refused", "imbalance"]
 roads = pd.DataFrame(roads, columns=names)
 roads.drop(columns=["low", "high"]).sample(4, random_state=run.seed).round({"value": 0, "imbalance": 2})
@@ -1165,7 +1173,7 @@ million
 others_like_it = []
 for k in range(run.size(ci=6, full=40)):
     again = world.exposure_log(n_pairs=100_000, seed=run.seed + 30_000 + k)
-    est = matching_estimate(arrays(again)[0], match(again[columns], arrays(again)[1]))
+    est = matching_estimate(arrays(again)[0], match(again[columns], arrays(again)[1]), refuse="flag")
     others_like_it.append((est.value - truth.att(), est.covers(truth.att())))
 errors, hits = np.array(others_like_it, dtype=float).T
 error_mc = errors.std(ddof=1) / np.sqrt(len(errors))
@@ -1214,7 +1222,7 @@ def broken(shop, page, options, seed):
     if page:  # half a minute for a display, a minute for a purchase, and chance
         X = X.assign(page=0.5 * t + y + 0.5 * np.random.default_rng(seed).normal(size=len(y)))
     m = match(X, t, metric="mahalanobis", **options)
-    est = matching_estimate(y, m)
+    est = matching_estimate(y, m, refuse="flag")
     stay = m.own == 1
     own = shop.truth.pairs(sample)["tau"].to_numpy()[stay].mean()
     worst = est.balance["after"].abs().max()
@@ -1311,7 +1319,7 @@ def text_twins(shop, d, seed):
     y, t = arrays(sample)
     both = np.column_stack([sample[columns], vectors[sample["item"].to_numpy(), :d]])
     m = match(both, t, metric="mahalanobis")
-    raw, corrected = (matching_estimate(y, m, bias_correction=c) for c in (False, True))
+    raw, corrected = (matching_estimate(y, m, bias_correction=c, refuse="flag") for c in (False, True))
     return raw.value - shop.truth.att(), corrected.value - shop.truth.att(), abs(corrected.balance["after"].iloc[0])
 
 
