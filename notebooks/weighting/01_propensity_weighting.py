@@ -477,7 +477,7 @@ for k in run.progress(range(n_weeks), "weeks"):
         found[f"{how}, fitted"] = weighting.ipw(yk, tk, fk, estimator=how, refuse="flag")
     errors = {
         "weights fixed": weighting.ipw(yk, tk, fk, se="weights_fixed", refuse="flag").se,
-        "bootstrap": bootstrap(yk, tk, fk, 50, run.rng),
+        "bootstrap": bootstrap(yk, tk, fk, 40, run.rng),
         "weights as counts": counts_as_rows(yk, tk, fk.e),
     }
     for how, chance in (("recorded", ek), ("fitted", fk.e)):  # no display moves a score
@@ -837,7 +837,7 @@ def by_scikit_learn(columns, steps, C=np.inf):
 
 allowed = [50, 100, 200, 500, 1_000, 2_000, 5_000]
 order = np.random.default_rng(run.seed)
-orders = [Z.columns] + [Z.columns[order.permutation(Z.shape[1])] for _ in range(run.size(ci=24, full=200))]
+orders = [Z.columns] + [Z.columns[order.permutation(Z.shape[1])] for _ in range(run.size(ci=19, full=200))]
 early = np.array([[by_scikit_learn(Z[o], steps)[0] for steps in allowed] for o in orders[:3]])
 at_500, stopped = np.array([by_scikit_learn(Z[o], 500) for o in orders]).T
 stopped_early, printed = stopped.astype(bool).all(), published("nhefs_causallib_failure", "published")
@@ -909,7 +909,7 @@ run.record("nhefs_strong_penalty", penalised[0.01], naive=crude)
 
 # %%
 sharpness = [0, 1, 2, 3, 4, 6]
-draws = run.size(ci=30, full=400)
+draws = run.size(ci=20, full=400)
 rows_only = Rules(max_smd=9.0)  # effective rows alone; balance is judged in a second step
 decay = []
 for k in run.progress(sharpness, "rankers"):

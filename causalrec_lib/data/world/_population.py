@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,14 @@ def vocabulary(counts: sparse.csr_matrix, terms: Array) -> Array:
 def text_factors(texts: pd.Series, d: int) -> Array:
     """Return phi, shape (n_items, d): truncated SVD of TF-IDF, first component (length) left out, standardised.
 
-    Rounded, so that the last bits of a matrix product (they differ between processors) never reach a draw.
+    Rounded, so that the last bits of a matrix product (they differ between processors) never reach a draw. Worlds
+    that differ in their parameters alone share their texts, so the last few answers are kept.
     """
+    return _text_factors(tuple(texts), d).copy()
+
+
+@lru_cache(maxsize=8)
+def _text_factors(texts: tuple[str, ...], d: int) -> Array:
     words = CountVectorizer(min_df=2, stop_words="english", dtype=np.int64)
     counts = words.fit_transform(texts)
     x = TfidfTransformer(sublinear_tf=True).fit_transform(
@@ -75,6 +82,11 @@ def text_factors(texts: pd.Series, d: int) -> Array:
 
 def tone(texts: pd.Series) -> Array:
     """Return X, the tone of each item's reviews: standardised log ratio of words of praise and of blame."""
+    return _tone(tuple(texts)).copy()
+
+
+@lru_cache(maxsize=8)
+def _tone(texts: tuple[str, ...]) -> Array:
     counts = [
         np.asarray(CountVectorizer(vocabulary=words).transform(texts).sum(axis=1)).ravel()
         for words in (PRAISE, BLAME)
