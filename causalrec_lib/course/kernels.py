@@ -42,7 +42,7 @@ def own_sockets() -> Iterator[Config]:
         yield Config(KernelManager=settings)
 
 
-class Calm(AsyncKernelManager):
+class _Calm(AsyncKernelManager):
     """Ends an idle kernel by message. By default it is interrupted first, and says so in the log as of an error."""
 
     _ending = False
@@ -57,6 +57,10 @@ class Calm(AsyncKernelManager):
 
     shutdown_kernel = _async_shutdown_kernel
     interrupt_kernel = _async_interrupt_kernel
+
+
+MANAGER = _Calm
+"""Class of the kernel managers, for papermill's or nbclient's `kernel_manager_class=`."""
 
 
 def pytest_configure(config: Any) -> None:

@@ -1064,7 +1064,7 @@ tail = grid["weighting, poor overlap", sizes[0]]
 scatter = tail["value"].std() / tail["se"].mean()
 kurtosis = ((tail["value"] - tail["value"].mean()) ** 4).mean() / tail["value"].var() ** 2
 scatter_noise = scatter * np.sqrt((kurtosis - 1) / (4 * many))
-run.record("poor_scatter", scatter, naive=1.0, kind="stochastic", mc_se=scatter_noise)
+run.record("poor_scatter", scatter, kind="stochastic", mc_se=scatter_noise)
 run.record("poor_scatter_mc_se", scatter_noise)
 run.claim("poor overlap, few pairs: standard errors are too small", scatter - 2 * scatter_noise > 1)
 run.record("draws", many)

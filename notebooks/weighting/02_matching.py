@@ -484,7 +484,7 @@ def try_all(sample):
     return rows
 
 
-trials = run.size(ci=30, full=500)
+trials = run.size(ci=24, full=500)
 tried = pd.DataFrame(
     [r for k in run.progress(range(trials), "trials")
      for r in try_all(world.exposure_log(n_pairs=2_000, seed=run.seed + 5_000 + k))],
@@ -580,7 +580,7 @@ def crowd(k, n, rng):
     return index + 0.5 * index**2 + rng.normal(size=n), t, X
 
 
-repeats = run.size(ci=5, full=60)
+repeats = run.size(ci=4, full=60)
 cells = []
 for k, n in run.progress(list(product((2, 4, 8, 16), (500, 2_000, 8_000))), "columns and rows"):
     for _ in range(repeats * {500: 4, 2_000: 2, 8_000: 1}[n]):
@@ -1229,7 +1229,7 @@ def broken(shop, page, options, seed):
     return est.value, est.covers(shop.truth.att()), worst, m.distance.max(), stay.sum() / t.sum(), own
 
 
-draws = run.size(ci=20, full=300)
+draws = run.size(ci=16, full=300)
 damage = {}
 for name, (shop, page, options) in run.progress(breaks.items(), "breaks"):
     rows = np.array([broken(shop, page, options, run.seed + 9_000 + k) for k in range(draws)], dtype=float)

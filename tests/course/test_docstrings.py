@@ -43,8 +43,13 @@ def members(cls):
     """Yield the public methods and properties of a class, those of its bases in the library too."""
     for base in filter(of_the_library, cls.__mro__):
         for name, member in vars(base).items():
-            if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, MEMBERS)):
+            field = name in vars(base).get("__annotations__", {})  # of a dataclass: described among its parameters
+            if not name.startswith("_") and not field and (inspect.isfunction(member) or isinstance(member, MEMBERS)):
                 yield name
+
+
+# Members of the world's classes have one line each; what they take and return stands on the world's page for now.
+SHORT = "causalrec_lib.data.world."
 
 
 def public_names():
@@ -52,7 +57,7 @@ def public_names():
     for thing in public_things():
         home = f"{thing.__module__}.{thing.__qualname__}"
         found.add(home)
-        if inspect.isclass(thing):
+        if inspect.isclass(thing) and not home.startswith(SHORT):
             found |= {f"{home}.{name}" for name in members(thing)}
     return found
 

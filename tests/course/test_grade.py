@@ -86,7 +86,16 @@ def test_the_answer_in_the_exercise_cell_counts_and_brings_what_it_needs(tmp_pat
         lab("solution"),
         {0: "%time 1\nC = 2\ndef helper(x):\n    return C * x\ndef hajek_ate(y, t, e):\n    return helper(y)"},
     )
-    book["cells"].append({**labs._code("def hajek_ate(y, t, e):\n    return 'old'", {}), "id": "x"})
+    book["cells"].append(
+        {
+            "cell_type": "code",
+            "id": "x",
+            "metadata": {},
+            "source": "def hajek_ate(y, t, e):\n    return 'old'",
+            "outputs": [],
+            "execution_count": None,
+        }
+    )
     found = read(tmp_path, book)
     names = {n for s in found.statements for n in s.binds}
     assert {"C", "helper", "hajek_ate", "np", "thinner_group"} <= names

@@ -16,8 +16,9 @@ def would_run(*changed: str) -> set[str]:
     """Return the chapters that make would run if these files changed."""
     what_if = [f"--what-if={c}" for c in changed]
     done = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", "--assume-old=build/data/.stamp", "STAGE=2", "PROFILE=ci",
-         *what_if, "run-chapters"],
+        ["make", "--dry-run", "--no-print-directory", "--assume-old=build/data/.stamp",
+         "--assume-old=build/environment.state", "--assume-old=build/files.list", "STAGE=2", "PROFILE=ci", *what_if,
+         "run-chapters"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return set(re.findall(r"course\.runner --profile ci (\S+)", done.stdout)) & CHAPTERS

@@ -48,6 +48,7 @@ PLUMBING = {
 """Modules that no chapter calls; a package's own `__all__` is walked all the same."""
 
 RESULTS = {
+    estimate.Design: "made by the estimators",
     data.Card: "made by data.card",
     matching.Matches: "made by match",
     weighting.PropensityFit: "made by propensity",
@@ -512,6 +513,7 @@ add(
     run_of_a_chapter().claim,
     words=say.words("one is less than two", empty=False),
     holds=say.flag(),
+    numbers=say.Given(0.5, None),
 )
 add(
     course.Run.record,

@@ -490,7 +490,7 @@ def test_propensities_at_the_ends_pass_where_they_do_no_harm():
 
 
 def test_the_wrong_argument_is_named():
-    with pytest.raises(ValueError, match=rf"^X has {N - 1} rows, expected {N}"):
+    with pytest.raises(ValueError, match=rf"^X has {N - 1} rows, but [ty] has {N}"):
         weighting.ipw(Y, T, X=X[:-1])
     with pytest.raises(ValueError, match=r"^trim='crump' is the rule for the ATE, not the ATT"):
         weighting.ipw(Y, T, E, trim="crump", estimand="ATT")
