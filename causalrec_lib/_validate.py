@@ -224,7 +224,7 @@ def number(
     missing: bool = False,
     endless: bool = False,
 ) -> float:
-    """Return `x` as a finite float in [low, high] and (above, below); NaN only if `missing`, inf only if `endless`."""
+    """Return `x` as a finite float in [low, high] and (above, below); NaN if `missing`, inf if `endless`."""
     if isinstance(x, bool) or not isinstance(x, int | float | np.integer | np.floating):
         raise ValueError(f"{name} must be a number, but is {shown(x)}; pass a single float.")
     if (missing and np.isnan(x)) or (endless and np.isinf(x) and low <= x <= high):
