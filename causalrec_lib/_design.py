@@ -66,9 +66,9 @@ class Design:
         if self.residual is not None:
             _validate.vector(self.residual, "residual", n, "weights")
         pairs = None
-        if self.focal is not None and np.size(self.focal):
+        if self.focal is not None:
             pairs = len(_validate.positions(self.focal, "focal", n))
-        if self.partner is not None and np.size(self.partner):
+        if self.partner is not None:
             _validate.positions(self.partner, "partner", n, pairs, "focal")
 
     @property

@@ -18,7 +18,7 @@ def check_rules(rules: Rules) -> None:
     _validate.number(rules.max_smd, "max_smd", low=0, endless=True)
     _validate.number(rules.min_ess_share, "min_ess_share", low=0, high=1)
     _validate.number(rules.min_clusters, "min_clusters", low=0)
-    _validate.number(rules.max_z, "max_z", above=0, endless=True)
+    _validate.number(rules.max_z, "max_z", low=0, above=0, endless=True)
 
 
 def check_estimate(found: Estimate) -> None:

@@ -312,8 +312,7 @@ add(
     lambda truth: effects.Effects(**{name: given.value for name, given in EFFECTS.items()}).covers(truth),
     truth=say.Given(
         np.ones(3),
-        say.vector(np.ones(3)).spoilt.filter(lambda bad: bad.what != "a number")
-        | say.number(1.0).spoilt.filter(lambda bad: bad.what != "a list"),
+        say.vector(np.ones(3)).spoilt.filter(lambda bad: bad.what != "a number") | say.listed({"inf": np.inf}),
     ),
 )
 
@@ -510,7 +509,8 @@ add(
 )
 add(
     course.Run.claim,
-    run_of_a_chapter().claim,
+    lambda words, holds, numbers: run_of_a_chapter().claim(words, holds, **numbers),
+    numbers=say.anything({"one": 1.0, "two": 2.0}),
     words=say.words("one is less than two", empty=False),
     holds=say.flag(),
     numbers=say.Given(0.5, None),
