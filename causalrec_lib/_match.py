@@ -177,8 +177,8 @@ def match(
     _check_options(estimand, metric, method, ratio, replace, ties, order)
     _validate.integer(seed, "seed")
     reach = np.inf if caliper is None else _validate.number(caliper, "caliper", low=0.0)
-    space, covariates, names, fit = _coordinates(X, group, metric)
-    space = _neighbours.snapped(space)
+    raw, covariates, names, fit = _coordinates(X, group, metric)
+    space = _neighbours.snapped(raw)
     name = metric if fit is not None or metric not in ("propensity", "logit") else "a score"
     rank = _priority(space, order, seed)
     sides = {"ATT": (1.0,), "ATC": (0.0,), "ATE": (1.0, 0.0)}[estimand]
@@ -200,9 +200,7 @@ def match(
         raise NoOverlap("no row finds a partner; widen the caliper or match exactly on fewer columns.")
     count = np.bincount(focal, minlength=len(group))
     return Matches(
-        focal=focal,
-        partner=partner,
-        distance=distance,
+        *(focal, partner, distance),
         share=1.0 / count[focal],
         unmatched=np.flatnonzero(np.isin(group, sides) & (count == 0)),
         t=group,

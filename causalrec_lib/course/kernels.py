@@ -59,8 +59,15 @@ class _Calm(AsyncKernelManager):
     interrupt_kernel = _async_interrupt_kernel
 
 
-MANAGER = _Calm
-"""Class of the kernel managers, for papermill's or nbclient's `kernel_manager_class=`."""
+def manager() -> type[AsyncKernelManager]:
+    """Return the class of kernel managers for papermill's or nbclient's `kernel_manager_class=`.
+
+    Returns
+    -------
+    type
+        A manager that ends an idle kernel by message.
+    """
+    return _Calm
 
 
 def pytest_configure(config: Any) -> None:

@@ -102,7 +102,7 @@ def run(chapter: Chapter, profile: str = "ci", seed: int = DEFAULT_SEED, build: 
                 at["ipynb"], part, parameters={"PROFILE": profile, "SEED": seed}, kernel_name="python3",
                 progress_bar=False, log_output=True, cwd=str(chapter.source.parent),
                 request_save_on_cell_execute=False, stdout_file=None, stderr_file=None, start_timeout=120,
-                config=config, kernel_manager_class=kernels.MANAGER,
+                config=config, kernel_manager_class=kernels.manager(),
             )  # fmt: skip
     except BaseException as err:
         half = record_path(chapter.id, profile, build)  # nobody's baseline, but an author wants to see the numbers

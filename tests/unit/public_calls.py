@@ -513,7 +513,6 @@ add(
     numbers=say.anything({"one": 1.0, "two": 2.0}),
     words=say.words("one is less than two", empty=False),
     holds=say.flag(),
-    numbers=say.Given(0.5, None),
 )
 add(
     course.Run.record,

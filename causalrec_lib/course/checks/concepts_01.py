@@ -187,11 +187,8 @@ def check_weeks_on_trial(answer: Answer) -> None:
             "The estimate is weighted, but its standard error is that of the naive difference.": _trial(
                 weeks, truth, _inverse, plain_se=True
             ),
-            "The second number counts the misses; the task asks for the share that contains the truth.": [
-                bias,
-                1 - coverage,
-            ],
-            "The second number asks whether intervals contain zero; ask whether they contain the truth.": [
+            "The second number counts the misses; ask for the share that contains the truth.": [bias, 1 - coverage],
+            "The second number asks whether intervals hold zero; ask whether they hold the truth.": [
                 bias,
                 around_zero,
             ],
