@@ -297,12 +297,13 @@ by_library
 
 # %% tags=["hide-input"]
 def weeks(shop, n, times, first, estimators):
-    """Apply each estimator(y, t, X) to `times` fresh weeks of n pairs; one row a week and estimator."""
+    """Apply each estimator(y, t, X, twins) to `times` fresh weeks of n pairs; one row a week and estimator."""
     rows = []
     for k in run.progress(range(times), "weeks"):
         sample = shop.exposure_log(n_pairs=n, seed=first + k)
+        twins = match(sample[columns], arrays(sample)[1], metric="mahalanobis")
         for name, estimate in estimators.items():
-            est = estimate(*arrays(sample), sample[columns])
+            est = estimate(*arrays(sample), sample[columns], twins)
             rows.append((name, est.value, est.se, est.covers(shop.truth.att())))
     return pd.DataFrame(rows, columns=["estimator", "value", "se", "covers"])
 
@@ -318,12 +319,10 @@ def summary(found, wanted):
 
 # %%
 estimators = {
-    "naive difference": lambda y, t, X: difference_in_means(y, t),
-    "twins": lambda y, t, X: matching_estimate(
-        y, match(X, t, metric="mahalanobis"), bias_correction=False, refuse="flag"
-    ),
-    "twins, bias-corrected": lambda y, t, X: matching_estimate(y, match(X, t, metric="mahalanobis"), refuse="flag"),
-    "weighting (ATT)": lambda y, t, X: weighting.ipw(y, t, X=X, estimand="ATT", refuse="flag"),
+    "naive difference": lambda y, t, X, twins: difference_in_means(y, t),
+    "twins": lambda y, t, X, twins: matching_estimate(y, twins, bias_correction=False, refuse="flag"),
+    "twins, bias-corrected": lambda y, t, X, twins: matching_estimate(y, twins, refuse="flag"),
+    "weighting (ATT)": lambda y, t, X, twins: weighting.ipw(y, t, X=X, estimand="ATT", refuse="flag"),
 }
 times = run.size(ci=200, full=2_000)
 found = weeks(world, 5_000, times, run.seed + 1, estimators)
@@ -484,7 +483,7 @@ def try_all(sample):
     return rows
 
 
-trials = run.size(ci=24, full=500)
+trials = run.size(ci=20, full=500)
 tried = pd.DataFrame(
     [r for k in run.progress(range(trials), "trials")
      for r in try_all(world.exposure_log(n_pairs=2_000, seed=run.seed + 5_000 + k))],
@@ -580,7 +579,7 @@ def crowd(k, n, rng):
     return index + 0.5 * index**2 + rng.normal(size=n), t, X
 
 
-repeats = run.size(ci=4, full=60)
+repeats = run.size(ci=3, full=60)
 cells = []
 for k, n in run.progress(list(product((2, 4, 8, 16), (500, 2_000, 8_000))), "columns and rows"):
     for _ in range(repeats * {500: 4, 2_000: 2, 8_000: 1}[n]):
@@ -731,7 +730,7 @@ def one_trial(n1, n0, resamples, rng):
 
 boot, boot_mc = {}, {}
 for n1, n0 in run.progress([(40, 800), (200, 200), (800, 40)], "sizes"):
-    found_v = np.array([one_trial(n1, n0, 25, run.rng) for _ in range(run.size(ci=200, full=4_000))])
+    found_v = np.array([one_trial(n1, n0, 25, run.rng) for _ in range(run.size(ci=150, full=4_000))])
     mean_v, mc_v = found_v.mean(axis=0), found_v.std(axis=0) / np.sqrt(len(found_v))
     boot[f"{n1} shown, {n0} not"] = np.sqrt(mean_v)
     boot_mc[f"{n1} shown, {n0} not"] = mc_v[1:] / (2 * np.sqrt(mean_v[1:] * mean_v[0]))  # of the ratio of errors
@@ -1229,7 +1228,7 @@ def broken(shop, page, options, seed):
     return est.value, est.covers(shop.truth.att()), worst, m.distance.max(), stay.sum() / t.sum(), own
 
 
-draws = run.size(ci=16, full=300)
+draws = run.size(ci=12, full=300)
 damage = {}
 for name, (shop, page, options) in run.progress(breaks.items(), "breaks"):
     rows = np.array([broken(shop, page, options, run.seed + 9_000 + k) for k in range(draws)], dtype=float)
@@ -1323,12 +1322,10 @@ def text_twins(shop, d, seed):
     return raw.value - shop.truth.att(), corrected.value - shop.truth.att(), abs(corrected.balance["after"].iloc[0])
 
 
-runs = run.size(ci=6, full=100)
+runs = run.size(ci=5, full=100)
 texts = [
     (name, d, *text_twins(shop, d, run.seed + 20_000 + k))
-    for (name, shop), d in run.progress(
-        list(product((("open", world), ("hidden", hidden)), (0, 2, 5, 10, 20))), "texts"
-    )
+    for (name, shop), d in run.progress(list(product((("open", world), ("hidden", hidden)), (0, 5, 10, 20))), "texts")
     for k in range(runs)
 ]
 texts = pd.DataFrame(texts, columns=["shop", "text dimensions", "twins", "corrected", "score imbalance"])
