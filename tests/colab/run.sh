@@ -33,4 +33,4 @@ export CAUSALREC_CACHE="${CAUSALREC_CACHE:-$root/data/cache}" OMP_NUM_THREADS=1
 (cd "$work" && "$root/$venv/bin/python" -m pytest -p no:cacheprovider -q -n 2 --timeout 600 \
   tests/unit/test_{check,estimate,ledger,plots,quiz,records,run,weighting,world}.py tests/truth)
 "$venv/bin/python" tests/colab/check.py tests/colab/versions.txt \
-  build/labs/concepts/01_why_causal_solution.ipynb build/labs/weighting/01_propensity_weighting_solution.ipynb
+  build/labs/concepts_01_why_causal_solution.ipynb build/labs/weighting_01_propensity_weighting_solution.ipynb

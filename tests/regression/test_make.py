@@ -40,7 +40,7 @@ def test_a_changed_chapter_runs_alone():
 
 def test_a_changed_module_runs_the_chapters_that_import_it():
     assert would_run("causalrec_lib/matching.py") >= {"weighting/02_matching"}
-    assert "concepts/01_why_causal" not in would_run("causalrec_lib/matching.py")
+    assert "concepts/02_behaviour_data" not in would_run("causalrec_lib/matching.py")
     assert "concepts/01_why_causal" in would_run("causalrec_lib/data/world/__init__.py")
 
 
