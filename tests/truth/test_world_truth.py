@@ -573,7 +573,7 @@ def test_the_observed_propensity_averages_hidden_causes_out(confounding):
 
 def test_text_is_a_confounder_whose_tone_is_enough():
     w = make_world(confounding="text")
-    log = w.exposure_log(100_000)
+    log = w.exposure_log(200_000)
     assert w.truth.adjustment_set("exposure") == ("log_popularity", "score", "log_activity", "text")
     X = design(log, ("log_popularity", "score", "log_activity"))
     value, se, _ = weighted(log, X)
