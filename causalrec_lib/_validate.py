@@ -227,7 +227,9 @@ def number(
     """Return `x` as a float in [low, high] and (above, below), finite but for `missing` (NaN) and `endless` (inf)."""
     if isinstance(x, bool) or not isinstance(x, int | float | np.integer | np.floating):
         raise ValueError(f"{name} must be a number, but is {shown(x)}; pass a single float.")
-    if (missing and np.isnan(x)) or (endless and np.isinf(x) and low <= x <= high and above < x):
+    if (missing and np.isnan(x)) or (
+        endless and np.isinf(x) and low <= x <= high and (above < x or x == above == -np.inf)
+    ):
         return float(x)
     if not (np.isfinite(x) and low <= x <= high and above < x < below):
         raise ValueError(f"{name} must be a finite number{_span(low, high, above, below)}, but is {x:g}.")

@@ -48,7 +48,6 @@ PLUMBING = {
 """Modules that no chapter calls; a package's own `__all__` is walked all the same."""
 
 RESULTS = {
-    estimate.Design: "made by the estimators",
     data.Card: "made by data.card",
     matching.Matches: "made by match",
     weighting.PropensityFit: "made by propensity",
