@@ -1327,7 +1327,7 @@ plots.show(
 # The right coin's weights average about one; those of the shown under the wrong one average
 # {glue:text}`wrong_coin_sum:.1f`, and the estimate is {glue:text}`wrong_coin:.3f` instead of
 # {glue:text}`ate:.3f`. The rules on effective rows see nothing. `weighting.ipw` makes this audit a rule of its own: a
-# propensity that it is told is *known* must agree with the shares shown, within three standard errors. Run it on any
+# propensity that it is told is *known* must agree with the shares shown, within four standard errors. Run it on any
 # propensity column before you believe it.
 #
 # **If the coin was not logged, text is in the way.** The model read reviews, blurbs and histories; each phrase
