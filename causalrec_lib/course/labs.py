@@ -56,20 +56,13 @@ def lab(
     ValueError
         If `role` is unknown, or the chapter uses what a lab can't show; the message names the chapter.
     """
-    if role not in ROLES:
-        raise ValueError(f"role must be one of {', '.join(ROLES)}, but is {role!r}.")
     source: Notebook = json.loads(json.dumps(chapter.notebook))
     if short:
         source = shortened(source, _heading(chapter))
-    labels = dict(notebook.exercises(source))
-    code = {k: notebook.text(c) for k, c in enumerate(source["cells"]) if c["cell_type"] == "code"}
-    later = {k: [text for j, text in code.items() if j > k] for k in code}
-    kept = {k: c for k, c in enumerate(source["cells"]) if k not in code or not only_numbers(c, later[k])}
-    quizzes = [k for k in code if "quiz" in notebook.tags(source["cells"][k])]
-    numbers = {k: n for n, k in enumerate(quizzes, start=1)}
-    cells = [_cell(c, role, labels.get(k), numbers.get(k), context) for k, c in kept.items()]
+    cells = list(cells_of(source, role, context).values())
+    code = [notebook.text(c) for c in source["cells"] if c["cell_type"] == "code"]
     data = chapter.data() if not short or reads_data(source) else []
-    setup = labs_cells.code(setup_cell(repo, extras(code.values()), data), {"cellView": "form", "tags": ["setup"]})
+    setup = labs_cells.code(setup_cell(repo, extras(code), data), {"cellView": "form", "tags": ["setup"]})
     lists = filter(None, (context.glossary.section(), context.bibliography.section()))
     tail = [*map(labs_cells.markdown, lists), *labs_cells.report()]
     return {
@@ -78,6 +71,39 @@ def lab(
         "nbformat": 4,
         "nbformat_minor": 5,
     }
+
+
+def cells_of(source: Notebook, role: str, context: Context) -> dict[int, Cell]:
+    """Return the cells of a chapter that its lab shows.
+
+    Parameters
+    ----------
+    source : dict
+        The chapter's notebook.
+    role : {"student", "solution"}
+        With stubs, or with solutions.
+    context : Context
+        What its text refers to; citations and words are collected in it.
+
+    Returns
+    -------
+    dict of int to dict
+        Cells of the lab by their place in the chapter; cells that only feed the book's numbers are left out.
+
+    Raises
+    ------
+    ValueError
+        If `role` is unknown, or the chapter uses what a lab can't show; the message names the chapter.
+    """
+    if role not in ROLES:
+        raise ValueError(f"role must be one of {', '.join(ROLES)}, but is {role!r}.")
+    labels = dict(notebook.exercises(source))
+    code = {k: notebook.text(c) for k, c in enumerate(source["cells"]) if c["cell_type"] == "code"}
+    later = {k: [text for j, text in code.items() if j > k] for k in code}
+    kept = {k: c for k, c in enumerate(source["cells"]) if k not in code or not only_numbers(c, later[k])}
+    quizzes = [k for k in code if "quiz" in notebook.tags(source["cells"][k])]
+    numbers = {k: n for n, k in enumerate(quizzes, start=1)}
+    return {k: _cell(c, role, labels.get(k), numbers.get(k), context) for k, c in kept.items()}
 
 
 def _heading(chapter: Chapter) -> str:

@@ -1,26 +1,21 @@
 """Runs a student's notebook in a kernel, then fills in the solutions, as a reader would."""
 
-import hashlib
-import importlib.metadata
 import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
 from causalrec_lib.course import kernels, notebook
-from causalrec_lib.course.labs import dumps
-from causalrec_lib.course.records import build_dir
 
 from .form import ROOT
 
 _VERDICT = re.compile(r"cr-check cr-(\w+)")
 _TEXT = re.compile(r"\S+ (?:open|passed|not yet): (?P<id>\S+): (?P<message>.*)", re.S)
-PACKAGES = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels", "matplotlib", "torch")
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,7 @@ class Verdicts:
     cells: int
 
 
-def _startup(folder: Path, paths: Sequence[Path]) -> Path:
+def startup(folder: Path, paths: Sequence[Path]) -> Path:
     """An IPython folder whose kernels find the checks in `paths` too."""
     target = folder / "ipython" / "profile_default" / "startup" / "00-checks.py"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +67,7 @@ def verdicts(
     nb.cells += [strict, *answers]
     env = {k: v for k, v in os.environ.items() if k != "CAUSALREC_STRICT"}
     env |= {
-        "IPYTHONDIR": str(_startup(folder, paths)),
+        "IPYTHONDIR": str(startup(folder, paths)),
         "CAUSALREC_BUILD": str(folder / "build"),
         "CAUSALREC_QUIET": "1",
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
@@ -85,20 +80,3 @@ def verdicts(
     before = [said for k, said in checked if k < end and said]
     after = [said for k, said in checked if k > end and said]
     return Verdicts([v for v, _ in before], [m for _, m in before], [v for v, _ in after], len(nb.cells))
-
-
-def cached_verdicts(student: dict, solved: dict, folder: Path, name: str, *, timeout: int) -> Verdicts:
-    """As `verdicts`, but not run again while notebook, library, data registry and packages are the same."""
-    digest = hashlib.sha256((dumps(student) + dumps(solved)).encode())
-    for path in sorted([*(ROOT / "causalrec_lib").rglob("*.py"), ROOT / "data" / "sources.toml"]):
-        digest.update(path.read_bytes())
-    digest.update("".join(f"{p}{importlib.metadata.version(p)}" for p in PACKAGES).encode())
-    kept = build_dir() / "lab-runs" / f"{name.replace('/', '-')}.json"
-    if kept.is_file():
-        old = json.loads(kept.read_text())
-        if old["hash"] == digest.hexdigest():
-            return Verdicts(**old["verdicts"])
-    found = verdicts(student, solved, folder, timeout=timeout)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps({"hash": digest.hexdigest(), "verdicts": asdict(found)}, indent=1))
-    return found
