@@ -129,7 +129,7 @@ run-labs: build/labs/.stamp
 # both runs' records can be compared, and uses the same seed.
 build/second/$(PROFILE)/%.ok: build/executed/$(PROFILE)/%.ipynb $(wildcard causalrec_lib/course/labs*.py) \
 		causalrec_lib/course/notebook.py causalrec_lib/course/second.py
-	@echo "running $* a second time, as its lab"
+	@echo "running $* a second time"
 	@$(PY) -m causalrec_lib.course.second --profile $(PROFILE) $*
 run-second: $(CHAPTERS:build/executed/$(PROFILE)/%.ipynb=build/second/$(PROFILE)/%.ok)
 

@@ -27,30 +27,55 @@ class EstimateRefused(ValueError):
     """
 
     estimate: Estimate | None = None
+    rule = "other"
 
 
 class NoOverlap(EstimateRefused):
     """Some rows could only ever get one treatment, or a single row carries the answer."""
 
+    rule = "effective rows"
+
 
 class EffectiveSampleTooSmall(EstimateRefused):
     """The weights leave too few effective rows for an interval to mean anything."""
+
+    rule = "effective rows"
 
 
 class Unbalanced(EstimateRefused):
     """The weighted or matched groups are still different crowds."""
 
+    rule = "balance"
+
 
 class Miscalibrated(EstimateRefused):
     """The propensities are not the chances with which treatment was given."""
+
+    rule = "calibration of e"
 
 
 class TooFewClusters(EstimateRefused):
     """So few clusters that their number, not the rows', limits the interval."""
 
+    rule = "clusters"
+
 
 class NotConverged(EstimateRefused):
     """A model inside the estimator stopped before it reached its optimum."""
+
+    rule = "convergence"
+
+
+class Flag(str):
+    """The sentence of an objection that was not raised, and the rule that it was about."""
+
+    rule: str
+
+    def __new__(cls, sentence: str, rule: str = "other") -> Flag:
+        """Make a flag."""
+        flag = super().__new__(cls, sentence)
+        flag.rule = rule
+        return flag
 
 
 def effective_sample_size(weights: ArrayLike) -> float:
@@ -266,7 +291,7 @@ def judge(
         ess=min(sizes.values(), default=estimate.ess),
         checks=(*estimate.checks, *checks, *checked),
         notes=(*estimate.notes, *notes),
-        flags=(*estimate.flags, *map(str, objections)),
+        flags=(*estimate.flags, *(Flag(str(o), o.rule) for o in objections)),
     )
     if objections and refuse == "raise":
         objections[0].estimate = judged

@@ -18,6 +18,7 @@ from causalrec_lib._parts import check_estimate, check_rules
 from causalrec_lib._refusal import (
     EffectiveSampleTooSmall,
     EstimateRefused,
+    Flag,
     Miscalibrated,
     NoOverlap,
     NotConverged,
@@ -219,6 +220,11 @@ class Estimate:
             return f"unchecked: no rule was applied{untested}"
         return f"no alarm among the checks made: {', '.join(self.checks)}{untested}"
 
+    @property
+    def broken_rules(self) -> tuple[str, ...]:
+        """The rules that the flags speak of, once each: "effective rows", "balance", and others as in `checks`."""
+        return tuple(dict.fromkeys(flag.rule for flag in self.flags if isinstance(flag, Flag)))
+
     def covers(self, truth: float) -> bool:
         """Say whether the confidence set contains `truth`.
 
@@ -330,7 +336,7 @@ def difference_in_means(
         n=len(outcome),
         level=level,
         assumptions=("treatment was assigned at random",),
-        flags=tuple(map(str, of_clusters(n_groups(codes), Rules()))),
+        flags=tuple(Flag(str(o), o.rule) for o in of_clusters(n_groups(codes), Rules())),
         unit=unit,
         arms={"control": float(mean0), "treated": float(mean1)},
         n_clusters=n_groups(codes),

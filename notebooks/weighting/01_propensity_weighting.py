@@ -70,7 +70,7 @@ from causalrec_lib.course import check, quiz
 from causalrec_lib.course.ledger import published
 from causalrec_lib.data.world import make_world
 from causalrec_lib.data.world.parameters import Parameters
-from causalrec_lib.estimate import Estimate, EstimateRefused, Rules, difference_in_means
+from causalrec_lib.estimate import Estimate, EstimateRefused, difference_in_means
 
 run = course.start(PROFILE, SEED, chapter="weighting/01_propensity_weighting")
 world = make_world()
@@ -910,7 +910,6 @@ run.record("nhefs_strong_penalty", penalised[0.01], naive=crude)
 # %%
 sharpness = [0, 1, 2, 3, 4, 6]
 draws = run.size(ci=20, full=400)
-rows_only = Rules(max_smd=9.0)  # effective rows alone; balance is judged in a second step
 decay = []
 for k in run.progress(sharpness, "rankers"):
     shop = make_world(parameters=Parameters(a1=0.9 * k, a2=0.5 * k, a3=0.35 * k))
@@ -918,12 +917,12 @@ for k in run.progress(sharpness, "rankers"):
     for draw in range(draws):
         week = shop.exposure_log(n_pairs=5_000, seed=run.seed + 20_000 + draw)
         try:
-            est = weighting.ipw(*arrays(week), X=week[X], rules=rows_only, refuse="flag")
+            est = weighting.ipw(*arrays(week), X=week[X], refuse="flag")
         except EstimateRefused:  # no number at all: the groups can be told apart perfectly
             decay.append((k, np.nan, np.nan, 0.0, True, True))
             continue
-        unbalanced = est.balance["after"].abs().max() > 0.1
-        decay.append((k, est.value, est.se, est.ess, bool(est.flags), unbalanced))
+        stopped = ("effective rows" in est.broken_rules, "balance" in est.broken_rules)
+        decay.append((k, est.value, est.se, est.ess, *stopped))
 decay = pd.DataFrame(decay, columns=["sharpness", "value", "se", "ess", "refused", "unbalanced"])
 decay["covers"] = (decay["value"] - truth.ate()).abs() <= 1.959964 * decay["se"]
 decay["fate"] = np.select(
@@ -1045,15 +1044,7 @@ else:
 # and older, and hardly anybody like them was trained. There is no answer in these data, and the estimator says
 # so. Force numbers out of it, and ask the smaller questions:
 
-
 # %%
-def stopped_by(est):
-    """Which of the two rules objects."""
-    rows = any("effective rows" in flag or "carries" in flag for flag in est.flags)
-    balance = any("standard deviations" in flag for flag in est.flags)
-    return " and ".join(["rows"] * rows + ["balance"] * balance) or "neither"
-
-
 flag = {"refuse": "flag", "unit": "dollars"}
 answers = {
     "naive difference": difference_in_means(pay, trained),
@@ -1071,7 +1062,7 @@ pd.DataFrame(
             "rows": est.n,
             "effective rows": "-" if est.ess is None else round(est.ess),
             "largest SMD": "-" if est.balance is None else f"{est.balance['after'].abs().max():.2f}",
-            "stopped by": "-" if est.ess is None else stopped_by(est),
+            "stopped by": "-" if est.ess is None else ", ".join(est.broken_rules) or "no rule",
         }
         for name, est in answers.items()
     }

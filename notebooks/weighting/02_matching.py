@@ -907,9 +907,10 @@ for name in ("CPS", "PSID"):
         f"{name}: twins": matching_estimate(pay, nearest_pairs, refuse="flag", unit=money),
         f"{name}: twins in the score": matching_estimate(pay, match(covariates, trained), refuse="flag", unit=money),
     }
-pd.DataFrame(
+table = pd.DataFrame(
     {k: (e.value, e.se, e.low, e.high) for k, e in estimates.items()}, index=["value", "se", "low", "high"]
-).T.round().astype(int)
+).T
+table.round().astype(int).assign(refused=[", ".join(e.broken_rules) for e in estimates.values()])
 
 # %% tags=["hide-input"]
 gold = benchmark.value
@@ -949,7 +950,7 @@ plots.show(
     alt="Forest plot of twelve estimates. Both naive differences are far below zero. All adjusted estimates have "
     "intervals that overlap the band of the experiment, some with orange crosses that mark a refused estimate.",
     caption="Twelve answers to one question. Naive comparisons (grey) are off by more than a year's wage of the "
-    "trained. Every adjusted one overlaps the experiment's band. Orange: flagged by its own effective sample size.",
+    "trained. Every adjusted one overlaps the experiment's band. Orange: refused, by the rule that the table names.",
 )
 
 # %% [markdown]
@@ -986,7 +987,7 @@ except EstimateRefused as refusal:
 # %%
 def thin(est):
     """Whether the rule on effective rows objects; balance is shown by itself."""
-    return any("effective rows" in flag or "carries" in flag for flag in est.flags)
+    return "effective rows" in est.broken_rules
 
 
 roads = []

@@ -1,5 +1,6 @@
 """The Estimate: what it shows, what it refuses, and how effective rows are counted."""
 
+import copy
 import re
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
+from causalrec_lib import weighting
 from causalrec_lib.estimate import (
     ESTIMANDS,
     EffectiveSampleTooSmall,
@@ -235,3 +237,14 @@ def test_rules_can_be_set_and_options_are_checked():
         judge(made(), FINE, Rules(), "ignore")
     with pytest.raises(ValueError, match="weights of the treated"):
         judge(made(), {"treated": [np.nan]}, Rules(), "raise")
+
+
+def test_a_flag_names_its_rule_and_survives_a_copy():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=400)
+    t = (x + 0.2 * rng.normal(size=400) > 0).astype(int)
+    found = weighting.ipw(rng.normal(size=400), t, X=x[:, None], refuse="flag")
+    assert found.broken_rules == ("balance",) and "balance" in found.checks
+    again = copy.deepcopy(found)
+    assert again.flags == found.flags and again.broken_rules == found.broken_rules
+    assert found.flagged("for another reason").broken_rules == found.broken_rules
