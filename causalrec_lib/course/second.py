@@ -103,7 +103,7 @@ def _answered(cell: Cell) -> bool:
 
 def _cell(cell: dict[str, Any], was: Cell | None = None) -> Cell:
     """Return a code cell that is compared with what it `was`, or not at all."""
-    told = {"metadata": {}, "outputs": [], "execution_count": None}
+    told: dict[str, Any] = {"metadata": {}, "outputs": [], "execution_count": None}
     if was is not None:  # its tags too: they say where outputs may differ
         told = {key: copy.deepcopy(was[key]) for key in told}
     return {"cell_type": "code", "source": cell["source"], **told}
