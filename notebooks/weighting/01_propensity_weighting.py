@@ -184,26 +184,17 @@ hajek_known
 # truth, {glue:text}`ate:.4f`, is inside. What did the weights do?
 
 # %% tags=["hide-input"]
-bins = np.linspace(0, 1, 26)
-fig, (up, down) = plt.subplots(2, 1, figsize=(5.4, 4.4), sharex=True)
-everyone, _ = np.histogram(e, bins)
-for ax, rows, w, color, label in (
-    (up, t == 1, 1 / e, "treated", "shown"),
-    (down, t == 0, 1 / (1 - e), "control", "not shown"),
-):
-    ax.hist(e[rows], bins, color=plots.COLORS[color], alpha=0.55, label=f"{label}, as logged")
-    ax.hist(
-        e[rows], bins, weights=w[rows], histtype="step", linewidth=2.2, color=plots.COLORS[color], label="weighted"
-    )
-    ax.stairs(everyone, bins, color=plots.COLORS["ink"], linestyle=":", linewidth=1.5, label="all pairs")
-    ax.set(ylabel="pairs", ylim=(0, 1.15 * everyone.max()))
-    ax.yaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
-    ax.legend()
-down.set(xlabel="recorded chance of being shown, $e$")
+fig = plots.overlap(
+    e,
+    t,
+    weights=np.where(t == 1, 1 / e, 1 / (1 - e)),
+    labels=("shown", "not shown"),
+    xlabel="recorded chance of being shown, $e$",
+)
 plots.show(
     fig,
-    alt="Two histograms of the recorded propensity, one for shown and one for not shown pairs. The filled bars have "
-    "different shapes. The outlines of the weighted rows follow the same dotted line, the histogram of all pairs.",
+    alt="Two histograms of the recorded propensity, shown pairs upwards, not shown pairs downwards. The filled bars "
+    "have different shapes. The outlines of the weighted rows mirror each other along dotted lines, all pairs.",
     caption="Filled: who was shown and who was not; two different crowds. Outlined: after weighting, both look like "
     "everybody (dotted). That is all that weighting does.",
 )
@@ -623,25 +614,8 @@ love.round(3)
 run.record("rows_shown", t.sum())
 run.record("ess_shown", ess_shown)
 run.record("worst_smd", love["after"].abs().max(), naive=love["before"].abs().max())
-
-
-def love_plot(table, title, limit=0.1):
-    """Balance before and after, column by column."""
-    fig, ax = plt.subplots(figsize=(5.8, 1.3 + 0.3 * len(table)))
-    size = table.abs().iloc[::-1]
-    at = range(len(size))
-    ax.hlines(at, size["after"], size["before"], color=plots.COLORS["naive"], alpha=0.5, linewidth=1.2)
-    ax.plot(size["before"], at, "X", color=plots.COLORS["naive"], markersize=8, label="before weighting")
-    ax.plot(size["after"], at, "o", color=plots.COLORS["estimate"], markersize=7, label="after")
-    ax.axvline(limit, color=plots.COLORS["ink"], linestyle=":", linewidth=1.2)
-    ax.set_yticks(at, [name.replace("_", " ") for name in size.index])
-    ax.set(title=title, xlabel="standardised difference of means (absolute)", xlim=(-0.02, None))
-    fig.legend(loc="outside lower center", ncols=2)
-    return fig
-
-
 plots.show(
-    love_plot(love, "balance of shown and others"),
+    plots.love(love),
     alt="Love plot of seven columns. Before weighting score, popularity and activity differ by up to most of a "
     "standard deviation; after weighting all differences are near zero.",
     caption="A love plot: grey crosses are the groups as logged, blue dots after weighting; left of the dotted rule "
@@ -1070,12 +1044,10 @@ pd.DataFrame(
 
 # %% tags=["hide-input"]
 fig, (left, right) = plt.subplots(2, 1, figsize=(5.6, 5.6), height_ratios=(1, 1.25))
-steps = np.linspace(-22, 4, 40)
-for rows_, color, label in ((trained == 1, "treated", "trained"), (trained == 0, "control", "survey")):
-    left.hist(
-        jobs.logit[rows_], steps, density=True, histtype="step", linewidth=2, color=plots.COLORS[color], label=label
-    )
-left.set(title="overlap", xlabel="log-odds of $\\hat{e}$", ylabel="density")
+plots.overlap(
+    jobs.logit, trained, bins=40, density=True, labels=("trained", "survey"), xlabel="log-odds of $\\hat{e}$", ax=left
+)
+left.set_title("overlap")
 left.legend(loc="upper left")
 plots.forest(answers, truth=benchmark.value, naive=("naive difference",), xlabel="dollars a year", ax=right)
 right.get_legend().remove()

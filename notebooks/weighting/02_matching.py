@@ -62,7 +62,7 @@ from scipy.spatial import cKDTree
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from causalrec_lib import course, data, plots, weighting
+from causalrec_lib import course, data, plots, simulation, weighting
 from causalrec_lib.course import check, quiz
 from causalrec_lib.data.world import make_world
 from causalrec_lib.estimate import Estimate, EstimateRefused, difference_in_means, effective_sample_size
@@ -295,39 +295,25 @@ by_library
 # One interval may be lucky. So draw many weeks of the same shop, find twins in each, and count.
 
 
-# %% tags=["hide-input"]
-def weeks(shop, n, times, first, estimators):
-    """Apply each estimator(y, t, X, twins) to `times` fresh weeks of n pairs; one row a week and estimator."""
-    rows = []
-    for k in run.progress(range(times), "weeks"):
-        sample = shop.exposure_log(n_pairs=n, seed=first + k)
-        twins = match(sample[columns], arrays(sample)[1], metric="mahalanobis")
-        for name, estimate in estimators.items():
-            est = estimate(*arrays(sample), sample[columns], twins)
-            rows.append((name, est.value, est.se, est.covers(shop.truth.att())))
-    return pd.DataFrame(rows, columns=["estimator", "value", "se", "covers"])
-
-
-def summary(found, wanted):
-    """Bias with its Monte-Carlo error, spread, mean standard error and coverage of each estimator."""
-    by = found.groupby("estimator", sort=False)
-    times = by.size().iloc[0]
-    table = pd.DataFrame({"bias": by["value"].mean() - wanted, "spread": by["value"].std(), "error": by["se"].mean()})
-    table.insert(1, "mc_error", table["spread"] / np.sqrt(times))
-    return table.assign(covers=by["covers"].mean())
-
-
 # %%
+def one_week(seed):
+    """A fresh week of the shop: outcome, treatment, columns and twins."""
+    sample = world.exposure_log(n_pairs=5_000, seed=seed)
+    twins = match(sample[columns], arrays(sample)[1], metric="mahalanobis")
+    return *arrays(sample), sample[columns], twins
+
+
 estimators = {
-    "naive difference": lambda y, t, X, twins: difference_in_means(y, t),
-    "twins": lambda y, t, X, twins: matching_estimate(y, twins, bias_correction=False, refuse="flag"),
-    "twins, bias-corrected": lambda y, t, X, twins: matching_estimate(y, twins, refuse="flag"),
-    "weighting (ATT)": lambda y, t, X, twins: weighting.ipw(y, t, X=X, estimand="ATT", refuse="flag"),
+    "naive difference": lambda week: difference_in_means(*week[:2]),
+    "twins": lambda week: matching_estimate(week[0], week[3], bias_correction=False, refuse="flag"),
+    "twins, bias-corrected": lambda week: matching_estimate(week[0], week[3], refuse="flag"),
+    "weighting (ATT)": lambda week: weighting.ipw(*week[:2], X=week[2], estimand="ATT", refuse="flag"),
 }
 times = run.size(ci=200, full=2_000)
-found = weeks(world, 5_000, times, run.seed + 1, estimators)
-held = summary(found, truth.att())
-held.round(4).round({"covers": 3})
+seeds = run.progress(range(run.seed + 1, run.seed + 1 + times), "weeks")
+found = simulation.repeat(one_week, seeds, truth.att(), estimators)
+held = simulation.summary(found, answers_only=False)[["refused", "bias", "bias_mc_se", "sd", "mean_se", "coverage"]]
+held.round(4)
 
 # %% tags=["hide-input"]
 run.record("weeks", times)
@@ -335,15 +321,19 @@ noise = np.sqrt(0.95 * 0.05 / times)
 for short, name in (("plain", "twins"), ("matched", "twins, bias-corrected"), ("ipw", "weighting (ATT)")):
     row = held.loc[name]
     wrong = held.loc["naive difference"]
-    run.record(f"bias_{short}", row["bias"], truth=0.0, naive=wrong["bias"], kind="stochastic", mc_se=row["mc_error"])
-    run.record(f"bias_{short}_mc", row["mc_error"])
-    run.claim(f"the interval of {name} covers as it says", short == "plain" or 0.90 < row["covers"] < 0.985)
+    run.record(
+        f"bias_{short}", row["bias"], truth=0.0, naive=wrong["bias"], kind="stochastic", mc_se=row["bias_mc_se"]
+    )
+    run.record(f"bias_{short}_mc", row["bias_mc_se"])
+    run.claim(f"the interval of {name} covers as it says", short == "plain" or 0.90 < row["coverage"] < 0.985)
     run.claim(f"{name} is nearer than the naive difference", abs(row["bias"]) < 0.2 * wrong["bias"])
-    run.record(f"spread_{short}", row["spread"], kind="stochastic", mc_se=row["spread"] / np.sqrt(2 * times))
-    run.record(f"error_{short}", row["error"], kind="stochastic", mc_se=row["spread"] / np.sqrt(2 * times))
-    run.record(f"covers_{short}", row["covers"], truth=0.95, naive=wrong["covers"], kind="stochastic", mc_se=noise)
+    run.record(f"spread_{short}", row["sd"], kind="stochastic", mc_se=row["sd"] / np.sqrt(2 * times))
+    run.record(f"error_{short}", row["mean_se"], kind="stochastic", mc_se=row["sd"] / np.sqrt(2 * times))
+    run.record(
+        f"covers_{short}", row["coverage"], truth=0.95, naive=wrong["coverage"], kind="stochastic", mc_se=noise
+    )
 run.record("covers_mc", noise)
-accepts = (found["value"] < 0.08).groupby(found["estimator"]).mean()
+accepts = (found["value"] < 0.08).groupby(found["name"]).mean()
 run.record("accepts_matched", accepts["twins, bias-corrected"], naive=accepts["naive difference"], kind="stochastic",
            mc_se=0.5 / np.sqrt(times))  # fmt: skip
 
@@ -355,8 +345,8 @@ looks = {
     "weighting (ATT)": ("accent", "--"),
 }
 for name, (color, line) in looks.items():
-    values = found.loc[found["estimator"] == name, "value"]
-    label = f"{name}: {held.loc[name, 'covers']:.0%} cover"
+    values = found.loc[found["name"] == name, "value"]
+    label = f"{name}: {held.loc[name, 'coverage']:.0%} cover"
     ax.hist(values, bins=bins, histtype="step", color=plots.COLORS[color], linestyle=line, linewidth=2, label=label)
 plots.truth_line(ax, truth.att())
 ax.axvline(0.08, color=plots.COLORS["warn"], linewidth=1.4, linestyle="-.", label="the advertiser's offer")
@@ -405,20 +395,9 @@ pd.concat(
 ).round(2).T
 
 # %% tags=["hide-input"]
-fig, ax = plt.subplots(figsize=(5.6, 3.5))
-names = ["score", "popularity", "activity", "price (not matched on)", "age (not matched on)"]
-rows = np.arange(len(names))[::-1]
-ax.plot(
-    tables["with replacement"]["before"].abs(), rows, "X", color=plots.COLORS["naive"], markersize=9, label="before"
-)
-for (name, b), (color, mark) in zip(tables.items(), (("estimate", "o"), ("warn", "s"), ("accent", "^")), strict=True):
-    ax.plot(b["after"].abs(), rows, mark, color=plots.COLORS[color], markersize=7, label=name)
-ax.axvline(0.1, color=plots.COLORS["ink"], linestyle=":", linewidth=1)
-ax.set_yticks(rows, names)
-ax.set(xlabel="standardised difference of means (absolute)", ylim=(-0.6, len(names) - 0.4), xlim=(-0.02, None))
-fig.legend(loc="outside lower center", ncols=2)
+words = {"price": "price (not matched on)", "age": "age (not matched on)"}
 plots.show(
-    fig,
+    plots.love(tables, labels=words),
     alt="Love plot of five columns. Before matching, score and popularity differ widely. With replacement and on the "
     "propensity the differences nearly vanish. Without replacement about a fifth of the difference stays in score "
     "and popularity.",
