@@ -183,6 +183,8 @@ def _show_records(chapter: str, profile: str, update: bool, everything: bool) ->
         table.add_row(row.name, row.shown(row.old), row.shown(row.new), tolerance, verdict)
     if shown:
         out.print(table)
+    for line in regression.packages(chapter, profile) if moved else []:
+        out.print(f"since the baseline, {line}", highlight=False)
     out.print(f"{chapter}: {sum(r.verdict == 'same' for r in rows)} of {len(rows)} fields as in the baseline")
     if update:
         out.print(f"baseline written: {regression.update(chapter, profile)}", soft_wrap=True)

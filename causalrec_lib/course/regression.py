@@ -170,6 +170,33 @@ def told(chapter: str, rows: list[Row]) -> list[str]:
     ]
 
 
+def packages(chapter: str, profile: str, build: Path | None = None, root: Path | None = None) -> list[str]:
+    """Say which packages are not those that the baseline was made with.
+
+    Parameters
+    ----------
+    chapter : str
+        Chapter id.
+    profile : str
+        "ci" or "full".
+    build : pathlib.Path, optional
+        The build folder.
+    root : pathlib.Path, optional
+        The course's folder.
+
+    Returns
+    -------
+    list of str
+        One line a package: its name, version at the baseline, version now; empty where either is not known.
+    """
+    files = baseline_path(chapter, profile, root), records.record_path(chapter, profile, build)
+    if not all(path.is_file() for path in files):
+        return []
+    old, new = (dict(load_meta(path).get("versions") or {}) for path in files)  # type: ignore[call-overload]
+    names = sorted(old.keys() & new.keys())
+    return [f"{name} was {old[name]}, is {new[name]}" for name in names if old[name] != new[name]]
+
+
 def _fields(name: str, a: Record | None, b: Record | None) -> list[Row]:
     rows = []
     for field in _COMPARED:
@@ -202,12 +229,14 @@ def update(chapter: str, profile: str) -> Path:
         The baseline file.
     """
     path = baseline_path(chapter, profile)
-    new = records.read(records.record_path(chapter, profile))
+    ran = records.record_path(chapter, profile)
+    new = records.read(ran)
     old = records.read(path) if path.is_file() else {}
     kept = {k: r for k, r in old.items() if r.optional and k not in new}
     keep = {k: r for k, r in {**new, **kept}.items() if r.kind != "measured"}
     if keep:
-        records.write(path, {"chapter": chapter, "profile": profile, "tolerances": WHY}, keep)
+        versions = load_meta(ran).get("versions", {})
+        records.write(path, {"chapter": chapter, "profile": profile, "tolerances": WHY, "versions": versions}, keep)
     return path
 
 

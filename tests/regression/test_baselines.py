@@ -21,7 +21,8 @@ def baseline(chapter):
 def test_records_match_their_baseline(chapter):
     assert not (why := incomparable(chapter, PROFILE, ROOT, ROOT / "build")), why
     moved = regression.told(chapter, regression.compare(chapter, PROFILE))
-    assert not moved, "\n".join(["", *moved, f"if this is meant: causalrec records {chapter} --update"])
+    other = regression.packages(chapter, PROFILE)
+    assert not moved, "\n".join(["", *other, *moved, f"if this is meant: causalrec records {chapter} --update"])
 
 
 @pytest.mark.parametrize("chapter", [c.id for c in chapters.find() if not c.is_page])
@@ -79,3 +80,21 @@ def test_a_lost_and_a_new_record_are_noticed(tmp_path):
     build = make(tmp_path, 2.0)
     verdicts = {r.name: r.verdict for r in regression.compare("weighting/09_x", PROFILE, build, tmp_path)}
     assert verdicts == {"ate.value": "new", "old.value": "gone"}
+
+
+def test_packages_of_other_versions_are_named(tmp_path):
+    path = regression.baseline_path("weighting/09_x", PROFILE, tmp_path)
+    build = make(tmp_path, 2.0)
+    assert regression.packages("weighting/09_x", PROFILE, build, tmp_path) == []
+    old, new = {"numpy": "2.1.3", "scipy": "1.15.3", "gone": "1"}, {"numpy": "2.2.0", "scipy": "1.15.3"}
+    records.write(path, {"versions": old}, {"ate": records.Record(1.0)})
+    records.write(
+        records.record_path("weighting/09_x", PROFILE, build), {"versions": new}, {"ate": records.Record(2.0)}
+    )
+    assert regression.packages("weighting/09_x", PROFILE, build, tmp_path) == ["numpy was 2.1.3, is 2.2.0"]
+
+
+@pytest.mark.parametrize("chapter", [c.id for c in chapters.find() if baseline(c.id)])
+def test_a_baseline_says_what_it_was_made_with(chapter):
+    made_with = regression.load_meta(regression.baseline_path(chapter, PROFILE))["versions"]
+    assert {"python", "numpy", "scipy", "scikit-learn"} <= set(made_with)
