@@ -349,6 +349,31 @@ def test_a_constant_is_right_on_one_data_set_only():
         expect_on_draws(lambda y: None, _make, hint=HINT)
 
 
+def test_what_is_judged_can_be_read_out_of_what_an_answer_returns():
+    def mean_of(got, y):
+        if "mean" not in got:
+            raise Wrong(f"The mean of {len(y)} numbers is missing.")
+        return got["mean"]
+
+    expect_on_draws(lambda y: {"mean": y.mean()}, _make, hint=HINT, read=mean_of)
+    with pytest.raises(Wrong, match=r"^The mean of \d+ numbers is missing\.$"):
+        expect_on_draws(lambda y: {}, _make, hint=HINT, read=mean_of)
+    with pytest.raises(Wrong, match=rf"^{HINT}$"):
+        expect_on_draws(lambda y: {"mean": y.mean() + 1}, _make, hint=HINT, read=mean_of)
+
+
+def test_a_refusal_of_good_data_has_words_of_its_own_and_an_accident_has_not():
+    def refuses(y):
+        raise ValueError("too few rows")
+
+    with pytest.raises(Wrong, match=r"^There are enough rows\.$"):
+        expect_on_draws(refuses, _make, hint=HINT, refused="There are enough rows.")
+    with pytest.raises(Wrong, match="too few rows"):
+        expect_on_draws(refuses, _make, hint=HINT)
+    with pytest.raises(Wrong, match="Your function raised ValueError"):
+        expect_on_draws(lambda y: np.zeros(2) + np.zeros(3), _make, hint=HINT, refused="There are enough rows.")
+
+
 # --- tries, recipes and the report --------------------------------------------------------------------------------
 
 
