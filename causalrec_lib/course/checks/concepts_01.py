@@ -210,27 +210,25 @@ def check_sales_made(answer: Answer) -> None:
 
     def make(rng: np.random.Generator) -> Draw:
         y, t, e = draws.log(rng, in_proportion=True)
-        n, odds = t.sum(), e / (1 - e)
-        shown, plain = np.average(y, weights=t), np.average(y, weights=1 - t)
-        like_shown, like_all = np.average(y, weights=(1 - t) * odds), np.average(y, weights=(1 - t) / (1 - e))
-        return (
-            (y, t, e),
-            n * (shown - like_shown),
-            {
-                "That is still the effect over all pairs (the ATE) times the displays; who was shown?": n
-                * (np.average(y, weights=t / e) - like_all),
-                "That is the effect alone; the answer is a number of sales.": shown - like_shown,
-                "The others need a weight: they are not like the shown.": n * (shown - plain),
-                "With 1 / (1 - e) the others stand for *all* pairs; they are to stand for the shown.": n
-                * (shown - like_all),
-                "The weight of the others is upside down: a pair like the shown has a large e and must count more.": n
-                * (shown - np.average(y, weights=(1 - t) / odds)),
-                "Only displays can make sales: multiply by their number, not by that of all pairs.": len(y)
-                * (shown - like_shown),
-                "That is the effect on the pairs that were not shown.": n * (np.average(y, weights=t / odds) - plain),
-                "Those are all sales to the shown; some of them would have bought without a display.": n * shown,
-            },
-        )
+        n, odds, u = t.sum(), e / (1 - e), 1 - t
+        effect = draws.gap(y, t, u * odds)
+        known = {
+            "That is still the effect over all pairs (the ATE) times the displays; who was shown?": (
+                n * draws.gap(y, t / e, u / (1 - e))
+            ),
+            "That is the effect alone; the answer is a number of sales.": effect,
+            "The others need a weight: they are not like the shown.": n * draws.gap(y, t, u),
+            "With 1 / (1 - e) the others stand for *all* pairs; they are to stand for the shown.": (
+                n * draws.gap(y, t, u / (1 - e))
+            ),
+            "The weight of the others is upside down: a pair like the shown has a large e and must count more.": (
+                n * draws.gap(y, t, u / odds)
+            ),
+            "Only displays can make sales: multiply by their number, not by that of all pairs.": len(y) * effect,
+            "That is the effect on the pairs that were not shown.": n * draws.gap(y, t / odds, u),
+            "Those are all sales to the shown; some of them would have bought without a display.": np.sum(t * y),
+        }
+        return (y, t, e), n * effect, known
 
     expect_on_draws(
         answer,

@@ -54,3 +54,21 @@ def log(
     y = rng.random(n) < 0.15 + 0.5 * e + t * (0.35 - 0.3 * e)
     order = rng.permutation(n)
     return y[order].astype(float), t[order].astype(float), e[order]
+
+
+def gap(y: np.ndarray, shown: np.ndarray, others: np.ndarray) -> float:
+    """Return the difference of two weighted means.
+
+    Parameters
+    ----------
+    y : numpy.ndarray
+        Outcomes.
+    shown, others : numpy.ndarray
+        Weights of all rows in the two means, zero for those of the other group.
+
+    Returns
+    -------
+    float
+        The mean under `shown` minus that under `others`.
+    """
+    return float(np.average(y, weights=shown) - np.average(y, weights=others))

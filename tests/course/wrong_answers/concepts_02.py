@@ -39,7 +39,7 @@ def _whole_rows(candidates, events):
 
 
 def _window_first(candidates, events):
-    both = candidates.merge(events, on=PAIR)
+    both = candidates.merge(events, on=PAIR).sort_values("timestamp")
     both["side"] = both["timestamp"] < both["decided"]
     return _columns(candidates, both.drop_duplicates(["event_id", "side"]))
 
