@@ -88,14 +88,14 @@ def _columns(got: object, candidates: pd.DataFrame, _events: pd.DataFrame) -> np
         raise Wrong(f"Return a data frame: the candidates with the columns {', '.join(COLUMNS)}.")
     if len(got) < len(candidates):
         raise Wrong(
-            f"Of ten candidates {len(got)} are left. A pair without events has a row, too: start from the candidates, "
-            "and fill what the log doesn't mention with 0."
+            f"Of ten candidates {len(got)} are left. A pair without events has a row, too: start from the "
+            "candidates, and fill what the log doesn't mention with 0."
         )
     if len(got) > len(candidates):
         raise Wrong("There are more rows than candidates: one row a pair, events are counted and not listed.")
     if set(PAIR) <= set(got.columns) and (got[PAIR].to_numpy() != candidates[PAIR].to_numpy()).any():
         raise Wrong("The rows are in another order than the candidates: start from the candidates and add columns.")
-    return got[COLUMNS].to_numpy(dtype=float)
+    return got[COLUMNS].to_numpy()
 
 
 @exercise("concepts/02.1", task="Build a causal table for ten pairs, each by its own time zero.")
