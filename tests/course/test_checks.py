@@ -119,15 +119,6 @@ def test_a_solution_is_one_function_that_needs_an_answer(chapter, task):
 
 # --- answers that no check should take ----------------------------------------------------------------------------
 
-# Checks that still take one of them, or refuse it with a poor hint, to be mended by their chapters' authors: take a
-# line out when a check is. `strict` makes this list shrink with them.
-NOT_YET = {
-    "weighting/02.1": ("constant",),
-    "weighting/02.2": ("constant",),
-    "weighting/02.3": ("constant",),
-    "weighting/02.4": ("constant",),
-}
-
 
 def solved(chapter, task):
     """The course's own answer, with what it needs from the chapter and nothing else."""
@@ -196,19 +187,9 @@ def nothing(_solution):
 LAZY = {"constant": constant, "rounded": rounded, "spoiling": spoiling, "NaN": empty, "None": nothing}
 
 
-def lazy_cases():
-    """Every exercise with every lazy answer; those of the list are expected to fail."""
-    for chapter in CHAPTERS:
-        for task in tasks(chapter):
-            exercise = f"{chapter.part}/{chapter.source.stem[:2]}.{task.number}"
-            for name in LAZY:
-                known = name in NOT_YET.get(exercise, ())
-                marks = [pytest.mark.xfail(strict=True, reason="its author mends the check")] if known else []
-                yield pytest.param(chapter, task, name, id=f"{exercise}-{name}", marks=marks)
-
-
 @pytest.mark.usefixtures("known")
-@pytest.mark.parametrize(("chapter", "task", "name"), list(lazy_cases()))
+@pytest.mark.parametrize(("chapter", "task"), EXERCISES)
+@pytest.mark.parametrize("name", LAZY)
 def test_lazy_answers_are_refused_with_a_hint(chapter, task, name):
     solution, exercise = solved(chapter, task), exercise_id(chapter, task)
     if name == "rounded" and not rounding_shows(exercise, solution):

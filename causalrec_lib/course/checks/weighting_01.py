@@ -186,6 +186,6 @@ def check_estimate_and_error(answer: Answer) -> None:
     expect_on_draws(
         answer,
         value_alone,
-        read=lambda got, *_: got[0],
+        read=lambda got, *_: np.asarray(got)[0],
         hint="The error is right, but the estimate moved; keep the two weighted means.",
     )

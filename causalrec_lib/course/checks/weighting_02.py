@@ -2,52 +2,102 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from causalrec_lib.course.check import Answer, call, exercise, expect_close
+from causalrec_lib.course.check import Answer, Draw, exercise, expect_on_draws
 
-# Eleven rows without ties: five treated with high scores, six controls; one control is the nearest of three treated.
-SCORE = np.array([0.30, 0.52, 0.71, 0.86, 0.98, 0.12, 0.27, 0.41, 0.55, 0.69, 0.05])
-T = np.array([1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
-Y = np.array([3.0, 4.5, 7.0, 6.5, 9.0, 1.0, 2.5, 2.0, 4.0, 5.5, 0.5])
-SHUFFLE = np.array([5, 0, 8, 3, 10, 1, 6, 4, 9, 2, 7])  # treated and controls mixed, so that row numbers matter
-SCORE, T, Y = SCORE[SHUFFLE], T[SHUFFLE], Y[SHUFFLE]
-TREATED, CONTROLS = np.flatnonzero(T == 1), np.flatnonzero(T == 0)
-TABLE = np.abs(SCORE[TREATED][:, None] - SCORE[CONTROLS])
-PARTNER = CONTROLS[TABLE.argmin(axis=1)]
-EFFECTS = Y[TREATED] - Y[PARTNER]
-NAIVE = Y[TREATED].mean() - Y[CONTROLS].mean()
-FREE = list(range(len(CONTROLS)))  # controls not taken yet, for the answer without replacement
-ONCE = [Y[CONTROLS][FREE.pop(int(np.argmin(row[FREE])))] for row in TABLE]
-CALIPER = 0.1
+
+@dataclass(frozen=True)
+class Pairs:
+    """Treated rows with their nearest controls, some of which serve more than once."""
+
+    y: np.ndarray
+    t: np.ndarray
+    score: np.ndarray
+    treated: np.ndarray  # row numbers
+    controls: np.ndarray
+    table: np.ndarray  # distances, one line for each treated row
+    partner: np.ndarray  # row number of each treated row's twin
+
+    @property
+    def effects(self) -> np.ndarray:
+        """Own outcome minus the twin's."""
+        return self.y[self.treated] - self.y[self.partner]
+
+    @property
+    def gaps(self) -> np.ndarray:
+        """Own score minus the twin's."""
+        return self.score[self.treated] - self.score[self.partner]
+
+    @property
+    def naive(self) -> float:
+        """Difference in means."""
+        return float(self.y[self.treated].mean() - self.y[self.controls].mean())
+
+    @property
+    def twins_once(self) -> float:
+        """Treated minus distinct twins."""
+        return float(self.y[self.treated].mean() - self.y[np.unique(self.partner)].mean())
+
+
+def _pairs(rng: np.random.Generator) -> Pairs:
+    """Draw nine controls and eight treated rows: some above all controls, the others near three of them; no ties."""
+    above = rng.integers(3, 5)  # all have the same twin
+    near = rng.choice(8, 3, replace=False)  # of the controls, each the twin of one or more
+    at_control = 0.08 * np.arange(9) + rng.uniform(-0.02, 0.02, 9)
+    twin = np.r_[np.repeat(8, above), near, rng.choice(near, 5 - above)]
+    off = np.r_[rng.uniform(0.05, 0.3, above), rng.uniform(0.002, 0.018, 8 - above) * rng.choice([-1, 1], 8 - above)]
+    order = rng.permutation(17)
+    t = np.repeat([0, 1], [9, 8])[order]
+    score = np.r_[at_control, at_control[twin] + off][order]
+    y = 1 + 6 * score**2 + t * (0.5 + score) + rng.normal(0, 0.4, 17)
+    treated, controls = np.flatnonzero(t == 1), np.flatnonzero(t == 0)
+    table = np.abs(score[treated][:, None] - score[controls])
+    return Pairs(y, t, score, treated, controls, table, controls[table.argmin(axis=1)])
+
+
+def _each_control_once(p: Pairs) -> np.ndarray:
+    """Return the outcomes of the twins if a control that was taken is gone."""
+    table, twins = p.table.copy(), []
+    for k in range(len(table)):
+        twins.append(int(table[k].argmin()))
+        table[:, twins[-1]] = np.inf
+    return p.y[p.controls][twins]
 
 
 @exercise("weighting/02.1", task="Return the ATT by one nearest neighbour on a score, with replacement.")
 def check_nearest_att(answer: Answer) -> None:
     """Accept the mean difference between treated rows and their nearest controls."""
-    for_controls = Y[TREATED][TABLE.argmin(axis=0)] - Y[CONTROLS]
-    whole = Y[TREATED] - Y[TABLE.argmin(axis=1)]
-    expect_close(
-        call(answer, Y.copy(), T.copy(), SCORE.copy()),
-        EFFECTS.mean(),
-        hint="For each treated row, find the control with the nearest score; average the differences in y.",
-        wrong={
+
+    def make(rng: np.random.Generator) -> Draw:
+        p = _pairs(rng)
+        for_controls = p.y[p.treated][p.table.argmin(axis=0)] - p.y[p.controls]
+        known = {
             "That looks for a treated twin of each control, which is the ATC: who needs a partner here?": (
                 for_controls.mean()
             ),
-            "argmin counts within the controls, and you look it up in the whole table: use y[t == 0].": whole.mean(),
-            "That uses every control once, as the naive difference does; use each treated row's nearest.": NAIVE,
-            "That is the mean over distinct twins; one that serves twice must count twice.": (
-                Y[TREATED].mean() - Y[np.unique(PARTNER)].mean()
+            "argmin counts within the controls, and you look it up in the whole table: use y[t == 0].": (
+                np.mean(p.y[p.treated] - p.y[p.table.argmin(axis=1)])
             ),
-            "The sign is turned: treated minus control.": -EFFECTS.mean(),
+            "That uses every control once, as the naive difference does; use each treated row's nearest.": p.naive,
+            "That is the mean over distinct twins; one that serves twice must count twice.": p.twins_once,
+            "The sign is turned: treated minus control.": -p.effects.mean(),
             "Each control serves once here; with replacement it stays available for the next.": (
-                Y[TREATED].mean() - np.mean(ONCE)
+                np.mean(p.y[p.treated] - _each_control_once(p))
             ),
             "That averages over treated and controls, the ATE; only treated rows speak here.": (
-                np.r_[EFFECTS, for_controls].mean()
+                np.r_[p.effects, for_controls].mean()
             ),
-        },
+        }
+        return (p.y, p.t, p.score), p.effects.mean(), known
+
+    expect_on_draws(
+        answer,
+        make,
+        hint="Who needs a partner, who can be one, and how often?",
+        recipe="For each treated row, find the control with the nearest score; average the differences in y.",
     )
 
 
@@ -57,40 +107,42 @@ def check_nearest_att(answer: Answer) -> None:
 )
 def check_with_caliper(answer: Answer) -> None:
     """Accept the effect, the share and the score of the dropped."""
-    stay = TABLE.min(axis=1) <= CALIPER
-    effect, share, dropped = EFFECTS[stay].mean(), stay.mean(), SCORE[TREATED][~stay].mean()
-    everybody, turned, near = EFFECTS.mean(), EFFECTS[~stay].mean(), SCORE[TREATED][stay].mean()
-    expect_close(
-        call(answer, Y.copy(), T.copy(), SCORE.copy(), CALIPER),
-        [effect, share, dropped],
-        hint="Make a mask over the treated, distance <= caliper: average the differences inside it, take its mean, "
-        "and the mean score of the treated outside of it.",
-        wrong={
+
+    def make(rng: np.random.Generator) -> Draw:
+        p = _pairs(rng)
+        distance = p.table.min(axis=1)
+        caliper = float(np.sort(distance)[rng.integers(4, 7) + np.arange(2)].mean())
+        stay, own = distance <= caliper, p.score[p.treated]
+        effect, share, dropped = p.effects[stay].mean(), stay.mean(), own[~stay].mean()
+        known = {
             "The second number is a count; divide by the number of treated rows.": [effect, stay.sum(), dropped],
-            "The second number is a share of all rows; take it of the treated.": [
-                effect,
-                stay.sum() / len(Y),
-                dropped,
-            ],
+            "The second number is a share of all rows; take it of the treated.": (
+                [effect, stay.sum() / len(p.y), dropped]
+            ),
             "The numbers are in another order than asked: effect, share, score.": [share, effect, dropped],
-            "The effect still averages over all treated rows: those beyond the caliper must go.": [
-                everybody,
-                share,
-                dropped,
-            ],
-            "You divide by all treated rows; average over those who stay.": [
-                EFFECTS[stay].sum() / len(stay),
-                share,
-                dropped,
-            ],
-            "The second number is the share that was dropped; the task asks for those who stay.": [
-                effect,
-                1 - share,
-                dropped,
-            ],
-            "The third number is the score of those who stay; whom is the effect not about?": [effect, share, near],
-            "The caliper is turned around: those who stay are *near* their twin.": [turned, 1 - share, near],
-        },
+            "The effect still averages over all treated rows: those beyond the caliper must go.": (
+                [p.effects.mean(), share, dropped]
+            ),
+            "You divide by all treated rows; average over those who stay.": [effect * share, share, dropped],
+            "The second number is the share that was dropped; the task asks for those who stay.": (
+                [effect, 1 - share, dropped]
+            ),
+            "The third number is the score of those who stay; whom is the effect not about?": (
+                [effect, share, own[stay].mean()]
+            ),
+            "The caliper is turned around: those who stay are *near* their twin.": (
+                [p.effects[~stay].mean(), 1 - share, own[stay].mean()]
+            ),
+        }
+        return (p.y, p.t, p.score, caliper), [effect, share, dropped], known
+
+    expect_on_draws(
+        answer,
+        make,
+        hint="Which treated rows have a twin within the caliper? Two of the three numbers are about them, one is "
+        "about the rest.",
+        recipe="Make a mask over the treated, distance <= caliper: average the differences inside it, take its mean, "
+        "and the mean score of the treated outside of it.",
     )
 
 
@@ -98,34 +150,44 @@ def check_with_caliper(answer: Answer) -> None:
 def check_corrected_att(answer: Answer) -> None:
     """Accept the ATT with the slope among the twins, weighted by how often each serves."""
 
-    def corrected(rows: np.ndarray) -> float:
-        slope = np.polyfit(SCORE[rows], Y[rows], 1)[0]
-        return float(np.mean(EFFECTS - slope * (SCORE[TREATED] - SCORE[PARTNER])))
+    def make(rng: np.random.Generator) -> Draw:
+        p = _pairs(rng)
 
-    want = corrected(PARTNER)
-    expect_close(
-        call(answer, Y.copy(), T.copy(), SCORE.copy(), PARTNER.copy()),
-        want,
-        hint="Slope of y[partner] on x[partner]; then own minus twin's y, less slope times own minus twin's x.",
-        wrong={
-            "There is no correction in it yet.": EFFECTS.mean(),
+        def slope(rows: np.ndarray) -> float:
+            return float(np.polyfit(p.score[rows], p.y[rows], 1)[0])
+
+        def corrected(by: float, gaps: np.ndarray = p.gaps) -> float:
+            return float(np.mean(p.effects - by * gaps))
+
+        right, x = slope(p.partner), p.score[p.partner]
+        known = {
+            "There is no correction in it yet.": corrected(0),
             "The gap has a sign; its absolute value corrects the wrong way where the twin is above.": (
-                EFFECTS - np.polyfit(SCORE[PARTNER], Y[PARTNER], 1)[0] * np.abs(SCORE[TREATED] - SCORE[PARTNER])
-            ).mean(),
-            "The line goes through zero; give it an intercept.": (
-                EFFECTS
-                - SCORE[PARTNER] @ Y[PARTNER] / (SCORE[PARTNER] @ SCORE[PARTNER]) * (SCORE[TREATED] - SCORE[PARTNER])
-            ).mean(),
-            "The gap is added instead of taken off; it is own x minus the twin's x.": 2 * EFFECTS.mean() - want,
-            "The slope counts each twin once; count it as often as it serves.": corrected(np.unique(PARTNER)),
-            "The slope uses all controls; far ones say little on the gaps of these pairs. Use the twins.": corrected(
-                CONTROLS
+                corrected(right, np.abs(p.gaps))
             ),
-            "The slope uses treated and controls together, so the effect leaks into it.": corrected(
-                np.arange(len(Y))
+            "The line goes through zero; give it an intercept.": corrected(x @ p.y[p.partner] / (x @ x)),
+            "The gap is added instead of taken off; it is own x minus the twin's x.": corrected(-right),
+            "The slope counts each twin once; count it as often as it serves.": (
+                corrected(slope(np.unique(p.partner)))
             ),
-            "The slope comes from the treated; the correction needs how Y(0) moves with x.": corrected(TREATED),
-        },
+            "The slope uses all controls; far ones say little on the gaps of these pairs. Use the twins.": (
+                corrected(slope(p.controls))
+            ),
+            "The slope uses treated and controls together, so the effect leaks into it.": (
+                corrected(slope(np.arange(len(p.y))))
+            ),
+            "The slope comes from the treated; the correction needs how Y(0) moves with x.": (
+                corrected(slope(p.treated))
+            ),
+        }
+        return (p.y, p.t, p.score, p.partner), corrected(right), known
+
+    expect_on_draws(
+        answer,
+        make,
+        hint="By how much would a twin's y change if its x were that of its treated row? Which rows can tell?",
+        recipe="Slope of y[partner] on x[partner]; then own minus twin's y, less slope times own minus twin's x; "
+        "average.",
     )
 
 
@@ -134,31 +196,33 @@ def check_corrected_att(answer: Answer) -> None:
 )
 def check_matched_difference(answer: Answer) -> None:
     """Accept the weighted difference and Kish's effective size."""
-    served = np.bincount(PARTNER, minlength=len(Y))
-    att, size = EFFECTS.mean(), served.sum() ** 2 / (served**2).sum()
-    once = Y[TREATED].mean() - Y[np.unique(PARTNER)].mean()
-    distinct = float((served > 0).sum())
-    expect_close(
-        call(answer, Y.copy(), T.copy(), PARTNER.copy()),
-        [att, size],
-        hint="Count how often each row serves, np.bincount(partner); weight the twins by it, and put the counts into "
-        "Kish's formula.",
-        wrong={
-            "That still counts each twin once, however many displays it stands in for.": [once, size],
-            "Both numbers still count each twin once.": [once, distinct],
-            "The effect is right. Kish's numerator is the sum of the counts, squared.": [
-                att,
-                served.sum() / (served**2).sum(),
-            ],
+
+    def make(rng: np.random.Generator) -> Draw:
+        p = _pairs(rng)
+        served = np.bincount(p.partner, minlength=len(p.y))
+        att, size, distinct = p.effects.mean(), served.sum() ** 2 / (served**2).sum(), np.sum(served > 0)
+        known = {
+            "That still counts each twin once, however many displays it stands in for.": [p.twins_once, size],
+            "Both numbers still count each twin once.": [p.twins_once, distinct],
+            "The effect is right. Kish's numerator is the sum of the counts, squared.": (
+                [att, served.sum() / (served**2).sum()]
+            ),
             "The sign is turned: treated minus twins.": [-att, size],
-            "The effect is right. The size counts distinct twins; unequal service makes them worth less.": [
-                att,
-                distinct,
-            ],
-            "The effect is right. The size counts pairs; a twin that serves thrice is not three rows.": [
-                att,
-                float(len(PARTNER)),
-            ],
-            "That compares with all controls: the naive difference.": [NAIVE, float(len(CONTROLS))],
-        },
+            "The effect is right. The size counts distinct twins; unequal service makes them worth less.": (
+                [att, distinct]
+            ),
+            "The effect is right. The size counts pairs; a twin that serves thrice is not three rows.": (
+                [att, len(p.partner)]
+            ),
+            "That compares with all controls: the naive difference.": [p.naive, len(p.controls)],
+        }
+        return (p.y, p.t, p.partner), [att, size], known
+
+    expect_on_draws(
+        answer,
+        make,
+        hint="How often does each row of `partner` serve? A row that stands in for three displays must count "
+        "for three.",
+        recipe="Count with np.bincount(partner); weight the twins by the counts, and put the counts into Kish's "
+        "formula.",
     )
