@@ -17,8 +17,8 @@ def check_three_effects(answer: Answer) -> None:
     """Accept the three averages of y1 - y0."""
 
     def make(rng: np.random.Generator) -> Draw:
-        y0, y1 = draws.both_outcomes(rng, 20)
-        t = (rng.random(20) < 0.3 + 0.4 * y0).astype(int)
+        y0, y1 = draws.both_outcomes(rng, 40)
+        t = (rng.random(40) < 0.3 + 0.4 * y0).astype(int)
         y, effect = np.where(t == 1, y1, y0), y1 - y0
         ate, att, atc = effect.mean(), effect[t == 1].mean(), effect[t == 0].mean()
         known = {

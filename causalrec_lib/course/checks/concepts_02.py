@@ -95,6 +95,8 @@ def _columns(got: object, candidates: pd.DataFrame, _events: pd.DataFrame) -> np
         raise Wrong("There are more rows than candidates: one row a pair, events are counted and not listed.")
     if set(PAIR) <= set(got.columns) and (got[PAIR].to_numpy() != candidates[PAIR].to_numpy()).any():
         raise Wrong("The rows are in another order than the candidates: start from the candidates and add columns.")
+    if got[COLUMNS].select_dtypes(["number", "bool"]).shape != (len(candidates), len(COLUMNS)):
+        raise Wrong("The three new columns hold numbers: a count of looks, and 0 or 1 for display and purchase.")
     return got[COLUMNS].to_numpy()
 
 

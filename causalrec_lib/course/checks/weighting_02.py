@@ -48,7 +48,8 @@ def _pairs(rng: np.random.Generator) -> Pairs:
     near = rng.choice(8, 3, replace=False)  # of the controls, each the twin of one or more
     at_control = 0.08 * np.arange(9) + rng.uniform(-0.02, 0.02, 9)
     twin = np.r_[np.repeat(8, above), near, rng.choice(near, 5 - above)]
-    off = np.r_[rng.uniform(0.05, 0.3, above), rng.uniform(0.002, 0.018, 8 - above) * rng.choice([-1, 1], 8 - above)]
+    gaps = rng.uniform(0.002, 0.018, 8 - above) * np.resize([-1, 1], 8 - above)  # less than half a step to the next
+    off = np.r_[rng.uniform(0.05, 0.3, above), gaps]
     order = rng.permutation(17)
     t = np.repeat([0, 1], [9, 8])[order]
     score = np.r_[at_control, at_control[twin] + off][order]
