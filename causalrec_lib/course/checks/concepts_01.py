@@ -112,10 +112,11 @@ def check_effect_on_the_shown(answer: Answer) -> None:
     expect_on_draws(answer, with_others_alone, hint=harmless, recipe=recipe, refused=harmless)
 
 
+ROWS = 150  # pairs in a week of exercise 3
 Weights = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def _week(rng: np.random.Generator, effect: float, n: int = 150) -> Arrays:
+def _week(rng: np.random.Generator, effect: float, n: int) -> Arrays:
     """Return (y, t, e) of a week in which displays follow what sells anyway."""
     x = rng.normal(size=n)
     e = np.clip(0.4 + 0.3 * x, 0.04, 0.92)
@@ -148,7 +149,7 @@ def _estimates(weeks: list[Arrays], weights: Weights, how: str = "means") -> tup
 def _trials(rng: np.random.Generator) -> Draw:
     """Draw weeks and their effect; return mean error and coverage of weighting, and of what goes wrong with it."""
     truth = float(rng.uniform(0.1, 0.2))
-    weeks = [_week(rng, truth) for _ in range(80)]
+    weeks = [_week(rng, truth, ROWS) for _ in range(80)]
 
     def judged(value: np.ndarray, se: np.ndarray, aim: float = truth) -> list[float]:
         return [float(np.mean(value - truth)), float(np.mean(np.abs(value - aim) <= 1.96 * se))]
@@ -169,7 +170,7 @@ def _trials(rng: np.random.Generator) -> Draw:
             judged(*_estimates(weeks, _inverse, "sums"))
         ),
         "The error is right, the interval far too wide: the sum of squares is divided by n squared.": (
-            judged(value, se * np.sqrt(150))
+            judged(value, se * np.sqrt(ROWS))
         ),
         "The interval is one standard error to each side; a 95% interval takes 1.96 of them.": (
             judged(value, se / 1.96)
