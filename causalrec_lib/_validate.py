@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -100,18 +101,54 @@ def errors(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> Flo
     return a.reshape(known.shape)
 
 
-def positions(
-    x: ArrayLike, name: str, high: float = np.inf, n: int | None = None, like: str = ""
-) -> NDArray[np.int64]:
-    """Return `x` as a vector of whole numbers from 0 up to, but not including, `high`."""
+def uniforms(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
+    """Return `x` as a vector of numbers from 0 up to, but not including, 1."""
     a = vector(x, name, n, like)
-    bad = (a < 0) | (a >= high) | (a != np.floor(a))
+    bad = (a < 0) | (a >= 1)
     if bad.any():
         raise ValueError(
-            f"{name} must be whole numbers from 0{'' if np.isinf(high) else f' to {high - 1:g}'}, but is not in "
-            f"{rows(bad)} (first: {a[bad][0]:g}); pass positions of rows or groups."
+            f"{name} must lie in [0, 1), but does not in {rows(bad)} (first: {a[bad][0]:g}); "
+            "draw it with Generator.uniform."
+        )
+    return a
+
+
+def positions(
+    x: ArrayLike, name: str, high: float = np.inf, n: int | None = None, like: str = "", low: int = 0
+) -> NDArray[np.int64]:
+    """Return `x` as a vector of whole numbers from `low` up to, but not including, `high`."""
+    return _whole(vector(x, name, n, like), name, low, high)
+
+
+def distinct_positions(x: ArrayLike, name: str, high: int, n: int | None = None, like: str = "") -> NDArray[np.int64]:
+    """Return `x` as a matrix of whole numbers from 0 up to `high`, left out, none of them twice in a row."""
+    a = _whole(matrix(x, name, n, like), name, 0, high)
+    twice = (np.diff(np.sort(a, axis=1), axis=1) == 0).any(axis=1)
+    if twice.any():
+        raise ValueError(f"{name} has the same number twice in {rows(twice)}; drop one of both.")
+    return a
+
+
+def _whole(a: FloatArray, name: str, low: int, high: float) -> NDArray[np.int64]:
+    bad = (a < low) | (a >= high) | (a != np.floor(a))
+    if bad.any():
+        by_row = bad if a.ndim == 1 else bad.any(axis=1)
+        raise ValueError(
+            f"{name} must be whole numbers from {low}{'' if np.isinf(high) else f' to {high - 1:g}'}, but is not in "
+            f"{rows(by_row)} (first: {a[bad][0]:g}); pass positions of rows or groups."
         )
     return a.astype(np.int64)
+
+
+def distributions(x: ArrayLike, name: str, shape: tuple[int, int]) -> FloatArray:
+    """Return `x` as a matrix of that shape whose rows are probabilities that sum to 1."""
+    a = table(x, name, shape)
+    bad = (a < 0).any(axis=1) | (np.abs(a.sum(axis=1) - 1) > 1e-6)
+    if bad.any():
+        raise ValueError(
+            f"{name} must hold probabilities that sum to 1, but does not in {rows(bad)}; divide each row by its sum."
+        )
+    return a
 
 
 def matrix(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
@@ -132,6 +169,16 @@ def matrix(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> Flo
         raise ValueError(f"{name} is empty, shape {a.shape}; check the filter that made it.")
     _refuse_other_length(len(a), name, n, like)
     _refuse_non_finite(a, name)
+    return a
+
+
+def table(x: ArrayLike, name: str, shape: tuple[int, int]) -> FloatArray:
+    """Return `x` as a finite float matrix of that shape."""
+    a = matrix(x, name)
+    if a.shape != shape:
+        raise ValueError(
+            f"{name} must have shape {shape}, but has {a.shape}; give each row and column its own entry."
+        )
     return a
 
 
@@ -173,6 +220,15 @@ def frame(df: object, name: str, columns: Sequence[str] = ()) -> pd.DataFrame:
     if df.empty:
         raise ValueError(f"{name} is empty, shape {df.shape}; check the filter that made it.")
     return df
+
+
+def column(x: object, name: str, df: pd.DataFrame, of: str) -> Any:
+    """Return `x` if it names a column of the frame `df`, which is the argument `of`."""
+    if not isinstance(x, Hashable) or x not in tuple(df.columns):
+        raise ValueError(
+            f"{name} must be a column of {of}, but is {shown(x)}; there are {', '.join(map(str, df.columns))}."
+        )
+    return x
 
 
 def unique(ids: ArrayLike, name: str) -> NDArray[Any]:
@@ -257,6 +313,21 @@ def interval(x: object, name: str) -> tuple[float, float]:
     return low, high
 
 
+def numbers(x: object, name: str, n: int, low: float = -np.inf, high: float = np.inf) -> tuple[float, ...]:
+    """Return `x` as a tuple of n finite numbers in [low, high]."""
+    if not isinstance(x, tuple | list | np.ndarray) or len(x) != n:
+        raise ValueError(f"{name} must be {n} numbers, but is {shown(x)}; pass a tuple.")
+    return tuple(number(entry, f"each part of {name}", low, high) for entry in x)
+
+
+def ascending(x: object, name: str, n: int) -> tuple[float, ...]:
+    """Return `x` as a tuple of n finite numbers, each above the one before."""
+    a = numbers(x, name, n)
+    if any(first >= second for first, second in itertools.pairwise(a)):
+        raise ValueError(f"{name} must rise from each number to the next, but is {shown(x)}; sort it.")
+    return a
+
+
 def flag(x: object, name: str) -> bool:
     """Return `x` as a bool if it is one."""
     if not isinstance(x, bool | np.bool_):
@@ -306,6 +377,11 @@ def mapping(x: object, name: str) -> Mapping[Any, Any]:
     if not isinstance(x, Mapping):
         raise ValueError(f"{name} must be a mapping, but is {shown(x)}; pass a dict.")
     return x
+
+
+def generator(x: object, name: str) -> np.random.Generator:
+    """Return `x` if it is a generator of random numbers."""
+    return instance(x, name, np.random.Generator, "pass one, for example np.random.default_rng(0)")
 
 
 def one_of(x: object, name: str, options: Sequence[Hashable]) -> Any:

@@ -37,26 +37,12 @@ def _present(df: pd.DataFrame, name: str, columns: Sequence[str]) -> pd.DataFram
     return df
 
 
-def _labels(x: ArrayLike, name: str) -> NDArray[np.int64]:
-    """Return labels as codes; only equality matters."""
-    raw = np.asarray(x, dtype=object)
-    if raw.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, but has shape {raw.shape}; pass one label per row.")
-    try:
-        code = pd.factorize(raw)[0].astype(np.int64)
-    except TypeError as err:
-        raise ValueError(f"{name} must hold labels such as texts or numbers, but {err}; flatten it first.") from err
-    if (code < 0).any():
-        raise ValueError(f"{name} is missing in {_validate.rows(code < 0)}; give the missing a label of their own.")
-    return code
-
-
 def _places(candidates: pd.DataFrame, events: pd.DataFrame) -> NDArray[np.int64]:
     """Return the row of each event's pair among the candidates, -1 where it is none of them."""
     n, code = len(candidates), np.zeros(len(candidates) + len(events), dtype=np.int64)
     for key in KEY:
         both = np.concatenate([df[key].to_numpy(dtype=object) for df in (candidates, events)])
-        label = _labels(both, key)
+        label = _validate.labels(both, f"{key} of candidates and events", len(both))
         code = code * (label.max() + 1) + label
     twice = pd.Series(code[:n]).duplicated().to_numpy()
     if twice.any():
@@ -91,7 +77,7 @@ def sessionise(events: pd.DataFrame, gap: pd.Timedelta) -> pd.Series:
     _events(events, ("user_id", "timestamp"))
     if not isinstance(gap, pd.Timedelta) or not gap > pd.Timedelta(0):
         raise ValueError(f"gap must be a positive Timedelta, but is {gap!r}; for example pd.Timedelta(minutes=30).")
-    user = _labels(events["user_id"], "user_id")
+    user = _validate.labels(events["user_id"], "user_id of events", len(events))
     time = events["timestamp"].to_numpy()
     place = np.lexsort((time, user))
     pause = events["timestamp"].iloc[place].diff().to_numpy() > gap.to_timedelta64()
@@ -226,9 +212,11 @@ def history(rows: pd.DataFrame, label: str, value: str) -> pd.DataFrame:
     ----------
     bib: kaufman2012leakage
     """
-    _events(rows, ("timestamp", label, value), "rows")
-    v = _validate.vector(rows[value], value)
-    code = _labels(rows[label], label)
+    _events(rows, ("timestamp",), "rows")
+    _validate.column(label, "label", rows, "rows")
+    _validate.column(value, "value", rows, "rows")
+    v = _validate.vector(rows[value], f"{value} of rows")
+    code = _validate.labels(rows[label], f"{label} of rows", len(rows))
     time = rows["timestamp"].to_numpy()
     place = np.lexsort((time, code))
     new_label = np.r_[True, np.diff(code[place]) != 0]
@@ -281,11 +269,9 @@ def aa_p_values(
     bib: kohavi2020trustworthy
     """
     y = _validate.vector(outcome, "outcome")
-    code = _labels(unit, "unit")
-    if not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng must be a Generator, but is {rng!r}; for example np.random.default_rng(0).")
-    if len(code) != len(y):
-        raise ValueError(f"unit has {len(code)} rows, expected {len(y)}; pass arrays of the same rows.")
+    code = _validate.labels(unit, "unit", len(y), "outcome")
+    _validate.generator(rng, "rng")
+    _validate.flag(by_unit, "by_unit")
     units = int(code.max()) + 1
     if units < 4:
         raise ValueError(f"unit has {units} values; an A/A test needs at least four units to split.")

@@ -32,7 +32,12 @@ class Dirt:
     retry : float
         Purchases from a display that are sent twice (same `event_id`, some seconds later).
     slow_clock : float
-        Users whose device stamps views and purchases up to two days early; the server's clock is right.
+        Users whose device stamps all but displays up to two days early; the server's clock is right.
+
+    Raises
+    ------
+    ValueError
+        If `bots` is no whole number of 0 or more, or a share lies outside [0, 1].
 
     Notes
     -----
@@ -42,6 +47,12 @@ class Dirt:
     bots: int = 12
     retry: float = 0.10
     slow_clock: float = 0.15
+
+    def __post_init__(self) -> None:
+        """Refuse numbers outside their range."""
+        _validate.integer(self.bots, "bots")
+        for name in ("retry", "slow_clock"):
+            _validate.number(getattr(self, name), name, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,7 @@ def raw_week(world: World, n_pairs: int, seed: int, dirt: Dirt | None = None) ->
     seed : int
         Decides the week, and all that is drawn on top of it.
     dirt : Dirt, optional
-        How dirty the log is.
+        How dirty the log is; `Dirt()` by default.
 
     Returns
     -------
@@ -106,11 +117,7 @@ def raw_week(world: World, n_pairs: int, seed: int, dirt: Dirt | None = None) ->
     Chapter: concepts/02_behaviour_data
     """
     _world(world)
-    dirt = Dirt() if dirt is None else dirt
-    if not isinstance(dirt, Dirt):
-        raise ValueError(f"dirt must be a Dirt, but is {type(dirt).__name__}; for example Dirt(bots=0).")
-    for name in ("retry", "slow_clock"):
-        _validate.number(getattr(dirt, name), name, 0, 1)
+    dirt = Dirt() if dirt is None else _validate.instance(dirt, "dirt", Dirt, "make one, for example Dirt(bots=0)")
     n_pairs, seed = _validate.integer(n_pairs, "n_pairs", 1), _validate.integer(seed, "seed")
     log = world.exposure_log(n_pairs, seed=seed, with_placebo=True)
     rng = np.random.default_rng([seed, 20250303])
@@ -119,7 +126,7 @@ def raw_week(world: World, n_pairs: int, seed: int, dirt: Dirt | None = None) ->
     known.insert(1, "item_id", log["item"].map("i{:05d}".format))
     people = _people(known, log, looks(world, log, seed), world.truth.ratings(log, seed=seed), rng)
     first_bot = world.shape[0] + 90_000
-    crawlers, crawl = _bots(known, first_bot, rng, _validate.integer(dirt.bots, "bots"))
+    crawlers, crawl = _bots(known, first_bot, rng, dirt.bots)
     events = _soil(pd.concat([people, crawl], ignore_index=True), dirt, rng)
     return RawWeek(
         candidates=pd.concat([known, crawlers], ignore_index=True).sample(
@@ -173,7 +180,8 @@ def looks(world: World, log: pd.DataFrame, seed: int) -> NDArray[np.bool_]:
     Raises
     ------
     ValueError
-        If `world` is no World, or the log lacks a column.
+        If `world` is no World, or the log lacks a column, holds pairs that the world does not have, or an `exposed`
+        or `consumed` that is not 0 or 1.
 
     Notes
     -----
@@ -184,7 +192,7 @@ def looks(world: World, log: pd.DataFrame, seed: int) -> NDArray[np.bool_]:
     """
     _world(world)
     _validate.frame(log, "log", ("user", "item", "exposed", "consumed"))
-    T, Y = (log[c].to_numpy(dtype=bool) for c in ("exposed", "consumed"))
+    T, Y = (_validate.binary(log[c], f"{c} of log", both=False) == 1 for c in ("exposed", "consumed"))
     chance = world.truth.pairs(log)
     p = np.where(T, chance["p1"], chance["p0"])
     own = p**INTEREST
@@ -193,9 +201,8 @@ def looks(world: World, log: pd.DataFrame, seed: int) -> NDArray[np.bool_]:
     return Y | (rng.uniform(size=len(log)) * (1 - p) < look - p)
 
 
-def _world(world: object) -> None:
-    if not isinstance(world, World):
-        raise ValueError(f"world must be a World, but is {type(world).__name__}; make one with make_world().")
+def _world(world: object) -> World:
+    return _validate.instance(world, "world", World, "make one with make_world()")
 
 
 def _people(

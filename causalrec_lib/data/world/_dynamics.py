@@ -50,6 +50,7 @@ def weeks(core: Core, n_weeks: int, pairs_per_week: int, seed: int | None, with_
     -----
     Chapter: frontier (streams)
     """
+    _validate.flag(with_propensity, "with_propensity")
     core.without_interference("weeks")
     n_weeks = _validate.integer(n_weeks, "n_weeks", 1)
     _validate.integer(pairs_per_week, "pairs_per_week", 1)

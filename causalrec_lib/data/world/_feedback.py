@@ -98,6 +98,7 @@ def feedback_loop(
     with_log: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Run the loop; see `World.feedback_loop`. The second part is the log of all displays, or None."""
+    _validate.flag(with_log, "with_log")
     if not callable(retrain):
         _validate.one_of(retrain, "retrain", RETRAINING)
     _validate.number(sharpness, "sharpness", 0)

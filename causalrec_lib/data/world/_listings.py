@@ -50,7 +50,12 @@ def tidy_reviews(reviews: pd.DataFrame) -> pd.DataFrame:
     df = reviews.rename(columns={c: _COLUMNS.get(n, n) for c, n in names.items()})
     _validate.frame(df, "reviews", _NEEDED)
     df = df[[*_NEEDED, *(["age"] if "age" in df.columns else [])]]
+    _validate.positions(df["stars"], "stars of reviews", 6, low=1)
+    _validate.labels(df["product"], "product of reviews", len(df))
+    if "age" in df.columns:
+        _validate.nonnegative(df["age"], "age of reviews")
     df = df.dropna(subset=["text", "department", "category"])
+    _validate.texts(df["text"].to_numpy(), "text of reviews")
     df = df.astype({c: object for c in ("text", "department", "category")})
     share = df["department"].map(df["department"].value_counts(normalize=True)).astype(float)
     return df[share >= RARE_DEPARTMENT].drop_duplicates("text").reset_index(drop=True)

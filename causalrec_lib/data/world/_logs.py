@@ -58,6 +58,8 @@ def exposure_log(
     core: Core, n_pairs: int | None, seed: int | None, with_propensity: bool, text: bool, with_placebo: bool
 ) -> pd.DataFrame:
     """Return the observational log: which pair was exposed, which consumed."""
+    for name, on in {"with_propensity": with_propensity, "text": text, "with_placebo": with_placebo}.items():
+        _validate.flag(on, name)
     draw = draw_number(seed)
     users, items = pick_pairs(core, n_pairs, stream(core.seed, "exposure pairs", draw))
     x = core.pairs(users, items)

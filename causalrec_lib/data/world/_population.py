@@ -40,6 +40,7 @@ BLAME = (
 )  # fmt: skip
 MAX_TERMS = 2000
 FACTOR_DECIMALS = 6
+LEAST_SPREAD = 1e-9
 COMMUNITY_SIZE = 25
 FRIENDS_INSIDE, FRIENDS_OUTSIDE = 8, 1
 
@@ -71,12 +72,22 @@ def text_factors(texts: pd.Series, d: int) -> Array:
 @lru_cache(maxsize=8)
 def _text_factors(texts: tuple[str, ...], d: int) -> Array:
     words = CountVectorizer(min_df=2, stop_words="english", dtype=np.int64)
-    counts = words.fit_transform(texts)
+    try:
+        counts = words.fit_transform(texts)
+    except ValueError as err:
+        raise ValueError(f"reviews have no words that two items share ({err}); pass texts in English.") from err
     x = TfidfTransformer(sublinear_tf=True).fit_transform(
         counts[:, vocabulary(counts, words.get_feature_names_out())].astype(np.float64)
     )
     k = min(d + 1, min(x.shape) - 1)
-    z = TruncatedSVD(n_components=k, n_iter=4, random_state=0).fit_transform(x)[:, 1:]
+    with np.errstate(invalid="ignore", divide="ignore"):  # shares of a variance of zero, which the next line refuses
+        z = TruncatedSVD(n_components=k, n_iter=4, random_state=0).fit_transform(x)[:, 1:]
+    told = int((z.std(axis=0) > LEAST_SPREAD).sum())
+    if told < z.shape[1] or not told:
+        raise ValueError(
+            f"reviews tell items apart in {told} ways only, but taste has d = {d}; pass texts that differ more, or "
+            f"Parameters(d={max(told, 1)})."
+        )
     return np.round(standardise(z), FACTOR_DECIMALS)
 
 

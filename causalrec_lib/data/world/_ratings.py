@@ -47,6 +47,7 @@ def weeks_ago(x: Pairs, draw: int, weeks: int) -> Array:
 
 def ratings_log(core: Core, seed: int | None, with_propensity: bool, weeks: int | None) -> pd.DataFrame:
     """Return the ratings that were written down after consuming in the week of the exposure log or just before."""
+    _validate.flag(with_propensity, "with_propensity")
     core.without_interference("ratings_log")
     n_weeks = core.parameters.history if weeks is None else _validate.integer(weeks, "weeks", 1, 52)
     draw = draw_number(seed)

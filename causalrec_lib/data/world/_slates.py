@@ -137,8 +137,9 @@ def slate_log(
     with_slate_propensity: bool,
 ) -> pd.DataFrame:
     """Return slates in long form: one row a slot."""
-    users, candidates = sessions(core, n_sessions, slate_size, seed)
     _validate.number(randomised_share, "randomised_share", 0, 1)
+    _validate.flag(with_slate_propensity, "with_slate_propensity")
+    users, candidates = sessions(core, n_sessions, slate_size, seed)
     rng = stream(core.seed, "slates", draw_number(seed), slate_size)
     shuffle = rng.uniform(size=n_sessions) < randomised_share
     items, propensity, logits, slots = _rank(core, users, candidates, slate_size, shuffle, rng)

@@ -209,6 +209,6 @@ class Studies:
             If `compliance` is below 1 in a world with interference.
         """
         d = experiment.Design(unit, n, compliance, periods, carryover, sides, trend, arrivals)
-        return experiment.ab_test(
-            self.core, make_policy(self.core, policy_a), make_policy(self.core, policy_b), d, seed
-        )
+        a = make_policy(self.core, policy_a, what="policy_a")
+        b = make_policy(self.core, policy_b, what="policy_b")
+        return experiment.ab_test(self.core, a, b, d, seed)

@@ -45,6 +45,7 @@ def blurbs(core: Core, items: Array, promise: Array, number: Array, rng: np.rand
 def text_treatment_log(core: Core, n: int, assignment: str, seed: int | None, with_propensity: bool) -> pd.DataFrame:
     """Return shown blurbs and clicks; who promises is a coin, or sellers' choice (weak items promise more)."""
     _validate.one_of(assignment, "assignment", ("random", "confounded"))
+    _validate.flag(with_propensity, "with_propensity")
     rng = stream(core.seed, "blurbs", assignment, draw_number(seed))
     users = rng.integers(0, core.shape[0], _validate.integer(n, "n", 1))
     items = rng.integers(0, core.shape[1], n)
@@ -84,6 +85,7 @@ def _reaction_texts(core: Core, items: Array, sentiment: Array, rng: np.random.G
 
 def reactions(core: Core, n: int, seed: int | None, text: bool) -> pd.DataFrame:
     """Return what customers felt: a promise (coin), the expectation it raised, satisfaction, and the reaction."""
+    _validate.flag(text, "text")
     p = core.parameters
     rng = stream(core.seed, "reactions", draw_number(seed))
     users = rng.integers(0, core.shape[0], _validate.integer(n, "n", 1))

@@ -32,17 +32,8 @@ class PairTruth(RoleTruth):
 
     def _pairs_of(self, log: pd.DataFrame) -> Pairs:
         _validate.frame(log, "log", ("user", "item"))
-        places: list[Array] = []
-        for name, size in zip(("user", "item"), self._core.shape, strict=True):
-            place = _validate.vector(log[name], name)
-            bad = (place < 0) | (place >= size) | (place != np.rint(place))
-            if bad.any():
-                raise ValueError(
-                    f"log[{name!r}] must hold whole numbers from 0 to {size - 1}, but does not in "
-                    f"{_validate.rows(bad)}; pass a log of this world."
-                )
-            places.append(place.astype(np.int64))
-        return self._core.pairs(places[0], places[1])
+        sizes = zip(("user", "item"), self._core.shape, strict=True)
+        return self._core.pairs(*(_validate.positions(log[name], f"{name} of log", size) for name, size in sizes))
 
     def pairs(self, log: pd.DataFrame) -> pd.DataFrame:
         """Return what a log can't say about each of its rows.
@@ -99,7 +90,8 @@ class PairTruth(RoleTruth):
                     'use make_world(interference=0) or confounding="observed".'
                 )
             _validate.frame(log, "log", ("friends_shown",))
-            tau = tau * (1 - self._core.interference * _validate.vector(log["friends_shown"], "friends_shown"))
+            share = _validate.vector(log["friends_shown"], "friends_shown of log")
+            tau = tau * (1 - self._core.interference * share)
         return pd.Series(tau, index=log.index, name="tau")
 
     # Friends ----------------------------------------------------------------------------------------------
@@ -140,7 +132,9 @@ class PairTruth(RoleTruth):
 
     def examination(self, position: ArrayLike) -> Array:
         """Return the chance that a slot is looked at."""
-        return m.examination(self._core.parameters, np.asarray(position))
+        one = np.isscalar(position)
+        slots = _validate.positions(np.array([position]) if one else position, "position", low=1)
+        return m.examination(self._core.parameters, slots[0] if one else slots)
 
     def slate_policy_value(
         self,
@@ -189,7 +183,4 @@ class PairTruth(RoleTruth):
         if isinstance(policy, str):
             name = _validate.one_of(policy, "policy", tuple(SCORERS))
             return slates.candidate_logits(self._core, users, candidates, name)
-        scores = _validate.matrix(policy, "policy", self._core.shape[0])
-        if scores.shape != self._core.shape:
-            raise ValueError(f"policy must have shape {self._core.shape} (users x items), but has {scores.shape}.")
-        return scores[users[:, None], candidates]
+        return _validate.table(policy, "policy", self._core.shape)[users[:, None], candidates]

@@ -199,11 +199,12 @@ class RoleTruth:
             Difference b - a.
         """
         _validate.one_of(estimand, "estimand", ("late", "itt", "ate"))
-        a, b = make_policy(self._core, policy_a), make_policy(self._core, policy_b)
-        effect = experiment.ab_effect(self._core, a, b, outcome)
+        scale = 1 - _validate.number(trend, "trend", 0, 1) / 2
         often = experiment.arrival_weights(self._core, arrivals)
         complier = experiment.compliance_types(self._core, compliance, sides) == "complier"
-        scale = 1 - _validate.number(trend, "trend", 0, 1) / 2
+        a = make_policy(self._core, policy_a, what="policy_a")
+        b = make_policy(self._core, policy_b, what="policy_b")
+        effect = experiment.ab_effect(self._core, a, b, outcome)
         if estimand == "late":
             return scale * float(np.average(effect, weights=often * complier))
         return scale * float(np.average(effect * (complier if estimand == "itt" else 1), weights=often))

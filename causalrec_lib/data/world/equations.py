@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from causalrec_lib import _validate
 from causalrec_lib.data.world import _equation_rows as rows
 from causalrec_lib.data.world.parameters import Parameters
 
@@ -41,7 +42,7 @@ def equations(p: Parameters) -> pd.DataFrame:
     -----
     Chapter: reference/world
     """
-    values = p.as_dict()
+    values = _validate.instance(p, "p", Parameters, "pass world.core.parameters").as_dict()
     return pd.DataFrame(
         {
             "name": r.name,

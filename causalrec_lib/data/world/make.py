@@ -76,6 +76,13 @@ def make_world(
         "drift": _validate.number(drift, "drift", 0),
     }
     _validate.one_of(text, "text", ("reviews", "templates"))
+    p = (
+        Parameters()
+        if parameters is None
+        else _validate.instance(parameters, "parameters", Parameters, "make them, for example Parameters(kappa=2.0)")
+    )
+    if reviews is not None and text == "templates":
+        raise ValueError('reviews are given, but text is "templates", which writes its own; use text="reviews".')
     tidy = None
     if text == "reviews":
         if reviews is None:
@@ -83,4 +90,4 @@ def make_world(
 
             reviews = data.load("womens_reviews")
         tidy = listings.tidy_reviews(reviews)
-    return World(core_.build(parameters or Parameters(), seed, n_users, n_items, tidy, **switches))
+    return World(core_.build(p, seed, n_users, n_items, tidy, **switches))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from causalrec_lib import _validate
 
@@ -35,8 +35,15 @@ def top_share(counts: ArrayLike, share: float = 0.01) -> float:
     -----
     Chapter: reference/world
     """
-    c = np.sort(_validate.vector(counts, "counts"))[::-1]
+    c = np.sort(_validate.nonnegative(counts, "counts"))[::-1]
+    _validate.number(share, "share", above=0, high=1)
+    if c.sum() == 0:
+        raise ValueError("counts are zero in every row; there is no event to share out.")
     return float(c[: max(1, round(share * len(c)))].sum() / c.sum())
+
+
+def _stars(x: ArrayLike, name: str) -> NDArray[np.int64]:
+    return _validate.positions(x, name, 6, low=1)
 
 
 def of_stars(stars: ArrayLike) -> dict[str, float]:
@@ -52,7 +59,7 @@ def of_stars(stars: ArrayLike) -> dict[str, float]:
     dict
         "mean stars" and the five shares.
     """
-    r = _validate.vector(stars, "stars")
+    r = _stars(stars, "stars")
     return {"mean stars": float(r.mean()), **{f"share of {k} stars": float((r == k).mean()) for k in STARS}}
 
 
@@ -73,7 +80,12 @@ def of_ratings(
     dict
         Density, concentration on the top items, stars, and the correlation of popularity and mean stars.
     """
-    _validate.frame(ratings, "ratings", (user, item, stars))
+    _validate.frame(ratings, "ratings")
+    for name, column in {"user": user, "item": item, "stars": stars}.items():
+        _validate.column(column, name, ratings, "ratings")
+    for column in (user, item):
+        _validate.labels(ratings[column], f"{column} of ratings", len(ratings))
+    _stars(ratings[stars], "stars of ratings")
     by = ratings.groupby(item, observed=True)[stars].agg(["size", "mean"])
     cells = ratings[user].nunique() * len(by)
     return {
@@ -82,6 +94,12 @@ def of_ratings(
         "correlation of log popularity and mean stars": float(np.corrcoef(np.log(by["size"]), by["mean"])[0, 1]),
         **of_stars(ratings[stars]),
     }
+
+
+def _of_a_world(world: World) -> World:
+    from causalrec_lib.data.world.world import World as Kind
+
+    return _validate.instance(world, "world", Kind, "make one with make_world()")
 
 
 def of_world(world: World) -> pd.DataFrame:
@@ -97,7 +115,7 @@ def of_world(world: World) -> pd.DataFrame:
     DataFrame
         Index `quantity`, column `world`.
     """
-    t = world.truth
+    t = _of_a_world(world).truth
     rated = t.rated_share()
     rows = {
         "top 1 % of items, share of past events": top_share(world.items["popularity"]),

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from causalrec_lib import _validate
+
+_RANGES: dict[str, dict[str, Any]] = {
+    "kappa": {"high": 2, "above": 0},
+    "e_random": {"above": 0, "below": 1},
+    "sponsored": {"low": 0, "high": 1},
+    "eta": {"low": 0},
+    "sd_popularity": {"above": 0},
+    "pop_q": {"above": -1, "below": 1},
+    "r_sd": {"above": 0},
+    "m_sd": {"low": 0},
+    "s_sd": {"above": 0},
+}
 
 
 @dataclass(frozen=True)
@@ -122,17 +134,18 @@ class Parameters:
 
     def __post_init__(self) -> None:
         """Refuse coefficients outside their range."""
-        for name, value in asdict(self).items():
-            for x in value if isinstance(value, tuple) else (value,):
-                _validate.number(x, name)
-        _validate.number(self.kappa, "kappa", 1e-6, 2)
-        _validate.integer(self.d, "d", 1)
-        _validate.integer(self.history, "history", 1)
-        _validate.integer(self.candidates, "candidates", 1)
-        for name in ("e_random", "sponsored"):
-            _validate.number(getattr(self, name), name, 0, 1)
-        for x in self.bother:
-            _validate.number(x, "bother", 0, 1)
+        for name in ("d", "history", "candidates"):
+            _validate.integer(getattr(self, name), name, 1)
+        for name in ("cuts", "grades"):
+            _validate.ascending(getattr(self, name), name, 4)
+        _validate.numbers(self.bother, "bother", 5, 0, 1)
+        for name in {f.name for f in fields(self)} - {"cuts", "grades", "bother"}:
+            _validate.number(getattr(self, name), name, **_RANGES.get(name, {}))
+        if self.pop_q**2 + self.pop_m**2 > 1:
+            raise ValueError(
+                f"pop_q and pop_m are correlations with independent causes: the sum of their squares must be at most "
+                f"1, but is {self.pop_q**2 + self.pop_m**2:g}; lower one of both."
+            )
 
     @classmethod
     def few_clicks(cls, **changes: Any) -> Parameters:

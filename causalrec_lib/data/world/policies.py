@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
 from causalrec_lib import _validate
@@ -33,6 +33,7 @@ def logging_log_odds(x: Pairs) -> Array:
     array
         Logits, of the pairs' shape.
     """
+    _validate.instance(x, "x", Pairs, "pass world.core.pairs(users, items)")
     p = x.p
     sponsored = x.core.items["sponsored"].to_numpy(np.float32)[x.items]
     return np.float32(p.l_s) * x.S + np.float32(p.l_p) * x.P + np.float32(p.l_m) * sponsored
@@ -67,12 +68,15 @@ class Policy:
     core: Core
     rule: Callable[[Array], Array]
 
-    def probabilities(self, users: Array | None = None) -> Array:
+    def probabilities(self, users: ArrayLike | None = None) -> Array:
         """Return the probability of each item for each of the users (all by default), shape (n, n_items)."""
-        return self.rule(np.arange(self.core.shape[0]) if users is None else np.asarray(users))
+        n = self.core.shape[0]
+        return self.rule(np.arange(n) if users is None else _validate.positions(users, "users", n))
 
-    def draw(self, users: Array, u: Array) -> tuple[Array, Array]:
+    def draw(self, users: ArrayLike, u: ArrayLike) -> tuple[Array, Array]:
         """Return one item a row of `users`, by inverting the distribution at uniforms `u`, and its probability."""
+        users = _validate.positions(users, "users", self.core.shape[0])
+        u = _validate.uniforms(u, "u", len(users), "users")
         item, prob = np.empty(len(users), dtype=np.int64), np.empty(len(users))
         distinct, where = np.unique(users, return_inverse=True)
         step = max(1, BLOCK_PAIRS // self.core.shape[1])
@@ -103,20 +107,21 @@ def _named(core: Core, name: str, temperature: float, epsilon: float) -> Callabl
     return rule
 
 
-def _table(core: Core, table: Array) -> Callable[[Array], Array]:
-    pi = _validate.matrix(table, "policy", core.shape[0])
-    if pi.shape != core.shape:
-        raise ValueError(f"policy must have shape {core.shape} (users x items), but has {pi.shape}.")
-    bad = (pi < 0).any(axis=1) | (np.abs(pi.sum(axis=1) - 1) > 1e-6)
-    if bad.any():
-        raise ValueError(
-            f"policy must hold probabilities that sum to 1, but does not in {_validate.rows(bad)}; "
-            "divide each row by its sum."
-        )
-    return lambda users: pi[users]
+def _unnamed(core: Core, policy: Any, what: str) -> Policy:
+    """Return a policy from a function or a table; what it says is checked whenever it is asked."""
+    if not callable(policy):
+        table = _validate.distributions(policy, what, core.shape)
+        return Policy("table", core, lambda users: table[users])
+
+    def rule(users: Array) -> Array:
+        return _validate.distributions(policy(users), f"{what}(users)", (len(users), core.shape[1]))
+
+    return Policy(getattr(policy, "__name__", "custom"), core, rule)
 
 
-def make_policy(core: Core, policy: Any, temperature: float | None = None, epsilon: float | None = None) -> Policy:
+def make_policy(
+    core: Core, policy: Any, temperature: float | None = None, epsilon: float | None = None, what: str = "policy"
+) -> Policy:
     """Return a policy by name, from a table of probabilities, or from a function of users.
 
     Parameters
@@ -150,14 +155,21 @@ def make_policy(core: Core, policy: Any, temperature: float | None = None, epsil
     -----
     Chapter: reference/world
     """
-    if isinstance(policy, Policy):
-        return policy
+    _validate.instance(core, "core", Core, "pass world.core")
+    _validate.text(what, "what")
     if isinstance(policy, str):
-        _validate.one_of(policy, "policy", tuple(SCORERS))
+        _validate.one_of(policy, what, tuple(SCORERS))
         usual = (LOGGING_TEMPERATURE, LOGGING_EPSILON) if policy == "logging" else (0.0, 0.0)
         temperature = _validate.number(usual[0] if temperature is None else temperature, "temperature", 0)
         epsilon = _validate.number(usual[1] if epsilon is None else epsilon, "epsilon", 0, 1)
         return Policy(policy, core, _named(core, policy, temperature, epsilon))
-    if callable(policy):
-        return Policy(getattr(policy, "__name__", "custom"), core, policy)
-    return Policy("table", core, _table(core, policy))
+    for name, value in {"temperature": temperature, "epsilon": epsilon}.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} belongs to a named policy, but {what} is {_validate.shown(policy)}; leave it out."
+            )
+    if not isinstance(policy, Policy):
+        return _unnamed(core, policy, what)
+    if policy.core is not core:
+        raise ValueError(f"{what} is a policy of another world; make it with world.policy of this one.")
+    return policy

@@ -129,7 +129,9 @@ class Truth(PairTruth):
         Series
             Effect by group.
         """
-        names = [by] if isinstance(by, str) else list(by)
+        names = [by] if isinstance(by, str) else _validate.unique(_validate.texts(by, "by"), "by").tolist()
+        if not names:
+            raise ValueError("by is empty, but groups need a column; name one, for example 'segment'.")
         coders = [self._coder(n, _validate.integer(bins, "bins", 2)) for n in names]
         sizes = [len(levels) for levels, _ in coders]
         total, count = np.zeros(np.prod(sizes)), np.zeros(np.prod(sizes))
@@ -146,13 +148,13 @@ class Truth(PairTruth):
 
     def _coder(self, name: str, bins: int) -> tuple[list[Any], Callable[[Pairs], Array]]:
         core = self._core
+        _validate.one_of(name, "by", [*core.users.columns, *core.items.columns, *_PAIR_COLUMNS])
         if name == "score":
             edges = np.quantile(next(core.blocks()).S, np.linspace(0, 1, bins + 1)[1:-1]).astype(np.float32)
             cuts = np.concatenate([[-np.inf], edges, [np.inf]])
             return list(pd.IntervalIndex.from_breaks(cuts)), lambda x: np.searchsorted(edges, x.S, side="left")
         users = name in core.users.columns
         table = core.users if users else core.items
-        _validate.one_of(name, "by", [*core.users.columns, *core.items.columns, *_PAIR_COLUMNS])
         column = table[name]
         if pd.api.types.is_numeric_dtype(column) and column.nunique() > 10:
             column = pd.qcut(column, bins, duplicates="drop")
@@ -213,9 +215,7 @@ class Truth(PairTruth):
 
         With outcome="lift" negative effects count as gain 0.
         """
-        s = _validate.matrix(scores, "scores", self._core.shape[0])
-        if s.shape != self._core.shape:
-            raise ValueError(f"scores must have shape {self._core.shape} (users x items), but has {s.shape}.")
+        s = _validate.table(scores, "scores", self._core.shape)
         k = _validate.integer(k, "k", 1, self._core.shape[1])
         discount = 1 / np.log2(np.arange(2, k + 2))
         total = 0.0
@@ -246,13 +246,15 @@ class Truth(PairTruth):
             Difference of probabilities, or their ratio.
         """
         theta = float(self.examination(_validate.integer(k, "k", 1)))
-        if relative:
+        x = None if log is None else self._pairs_of(log)
+        if _validate.flag(relative, "relative"):
             return theta
-        p1 = self.pairs(log)["p1"].mean() if log is not None else self._mean(lambda x: x.p1)
-        return (theta - 1.0) * float(p1)
+        p1 = self._mean(lambda x: self._outcomes(x)[1]) if x is None else float(np.mean(self._outcomes(x)[1]))
+        return (theta - 1.0) * p1
 
     def slate_value(self, slates: ArrayLike) -> float:
         """Return the expected clicks a session of one fixed slate a user, shape (n_users, slate_size)."""
-        s = _validate.matrix(slates, "slates", self._core.shape[0]).astype(np.int64)
+        n, n_items = self._core.shape
+        s = _validate.distinct_positions(slates, "slates", n_items, n)
         x = self._core.pairs(np.arange(len(s))[:, None] + np.zeros_like(s), s)
         return float((self._outcomes(x)[1] * self.examination(np.arange(1, s.shape[1] + 1))).sum(axis=1).mean())
