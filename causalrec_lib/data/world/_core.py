@@ -150,21 +150,18 @@ class Core:
 
     def expected_friends_shown(self) -> Array:
         """Return the mean share of friends shown each item, shape (n_users, n_items), from the propensities."""
-        self.network_fits()
+        self.matrix_fits()
         return self.friend_share @ np.concatenate([b.e for b in self.blocks()])
 
     def friends_shown(self, draw: int) -> Array:
         """Return the realised share of friends shown each item in one draw of the exposures."""
-        self.network_fits()
+        self.matrix_fits()
         return self.friend_share @ np.concatenate([b.exposed(draw).astype(np.float32) for b in self.blocks()])
 
-    def network_fits(self) -> None:
+    def matrix_fits(self, why: str = "interference needs the exposures of all friends at once") -> None:
         """Refuse worlds whose matrices of all pairs would not fit in memory."""
         if self.shape[0] * self.shape[1] > MAX_NETWORK_PAIRS:
-            raise ValueError(
-                f"interference needs the exposures of all friends at once; {self.shape} is too large, "
-                f"keep n_users * n_items below {MAX_NETWORK_PAIRS}."
-            )
+            raise ValueError(f"{why}; {self.shape} is too large, keep n_users * n_items at most {MAX_NETWORK_PAIRS}.")
 
 
 def _row_products(left: Array, right: Array, users: Array, items: Array) -> Array:

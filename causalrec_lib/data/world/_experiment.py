@@ -136,7 +136,7 @@ def _influence(
     """Return the share of friends shown each of `items`, shape (2, n), from the arms' probabilities."""
     if core.interference == 0:
         return np.zeros(items.shape, dtype=np.float32)
-    core.network_fits()
+    core.matrix_fits()
     pi = [p.probabilities() for p in arms]
     if d.unit == "switchback":
         by_arm = np.stack([core.friend_share @ p for p in pi])
@@ -180,7 +180,7 @@ def ab_effect(core: Core, a: Policy, b: Policy, outcome: str) -> Array:
     g = core.interference
     F = []
     if g:
-        core.network_fits()
+        core.matrix_fits()
         F = [(core.friend_share @ p.probabilities()).astype(np.float32) for p in (a, b)]
     rows = []
     for x in core.blocks():

@@ -40,7 +40,7 @@ BLAME = (
 )  # fmt: skip
 MAX_TERMS = 2000
 FACTOR_DECIMALS = 6
-LEAST_SPREAD = 1e-9
+_LEAST_SPREAD = 1e-9
 COMMUNITY_SIZE = 25
 FRIENDS_INSIDE, FRIENDS_OUTSIDE = 8, 1
 
@@ -82,7 +82,7 @@ def _text_factors(texts: tuple[str, ...], d: int) -> Array:
     k = min(d + 1, min(x.shape) - 1)
     with np.errstate(invalid="ignore", divide="ignore"):  # shares of a variance of zero, which the next line refuses
         z = TruncatedSVD(n_components=k, n_iter=4, random_state=0).fit_transform(x)[:, 1:]
-    told = int((z.std(axis=0) > LEAST_SPREAD).sum())
+    told = int((z.std(axis=0) > _LEAST_SPREAD).sum())
     if told < z.shape[1] or not told:
         raise ValueError(
             f"reviews tell items apart in {told} ways only, but taste has d = {d}; pass texts that differ more, or "

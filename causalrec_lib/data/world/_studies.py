@@ -1,4 +1,4 @@
-"""Logs of time, of words and of experiments: the second half of a world's methods."""
+"""Logs of time, of words and of experiments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from causalrec_lib.data.world.policies import make_policy
 
 
 class Studies:
-    """What a platform can log over time, about words, and by experiment; `World` adds the rest."""
+    """What a platform can log over time, about words, and by experiment."""
 
     core: core_.Core
 
@@ -38,19 +38,19 @@ class Studies:
         Parameters
         ----------
         rounds : int
-            Weeks after the first, which follows past popularity.
+            Weeks after the first, which follows past popularity; 1 or more.
         retrain : {"clicks", "weighted", "random"} or callable
             The belief: counts of clicks so far, clicks a display so far, or none. A function gets the log so far
             (columns as below) and returns beliefs of shape (segments in alphabetical order, n_items).
         sharpness : float
-            Exponent of the belief. Counts feed on themselves: below 1 the loop forgets, at 1 it keeps, above 1
-            ("the winner takes all") attention collapses.
+            Exponent of the belief, 0 or more. Counts feed on themselves: below 1 the loop forgets, at 1 it keeps,
+            above 1 ("the winner takes all") attention collapses.
         explore : float
-            Share of displays spread evenly over all items.
+            Share of displays spread evenly over all items, 0 to 1.
         seed : int, optional
             Another run in the same world.
         impressions : int
-            Displays a week, users uniform within their segment.
+            Displays a week, 100 or more, users uniform within their segment.
         with_log : bool
             Return the displays as well.
 
@@ -59,7 +59,23 @@ class Studies:
         DataFrame, or two of them with `with_log`
             One row a week: `round`, `gini`, `top_1pct_share` and `effective_items` of attention,
             `popularity_correlation`, `clicks`, and the policy's exact `reward` and `lift` a display. The log has one
-            row a display: `round`, `user`, `item`, `segment`, `propensity` (exact, given the segment), `clicked`.
+            row a display: `round`, `user`, `item`, `segment`, `propensity` (exact, given the segment), `clicked`
+            (0/1).
+
+        Raises
+        ------
+        InterferenceRefused
+            In a world with interference.
+        ValueError
+            If a function returns beliefs of another shape, below 0, or all 0 for a segment.
+
+        Notes
+        -----
+        Chapter: concepts/01_why_causal
+
+        References
+        ----------
+        bib: chaney2018algorithmic
         """
         report, log = feedback.feedback_loop(
             self.core, rounds, retrain, sharpness, explore, impressions, seed, with_log
@@ -74,9 +90,9 @@ class Studies:
         Parameters
         ----------
         n_weeks : int
-            Number of weeks.
+            Number of weeks, 1 or more; a fifth of the items are launched in the course of them.
         pairs_per_week : int
-            Rows a week, random pairs whose item is out.
+            Rows a week, random pairs (a pair can come twice) whose item is out.
         seed : int, optional
             Another draw of the logs.
         with_propensity : bool
@@ -85,7 +101,17 @@ class Studies:
         Returns
         -------
         DataFrame
-            `week`, `user`, `item`, `item_age`, their observed columns, `score`, `exposed`, `consumed`.
+            `week`, `user`, `item`, `item_age` (weeks since launch), their observed columns, `score`, `exposed` and
+            `consumed` (0/1).
+
+        Raises
+        ------
+        InterferenceRefused
+            In a world with interference.
+
+        Notes
+        -----
+        Chapter: weighting/02_matching
         """
         return dynamics.weeks(self.core, n_weeks, pairs_per_week, seed, with_propensity)
 
@@ -95,9 +121,9 @@ class Studies:
         Parameters
         ----------
         n_sessions : int
-            Sessions of people; one in a hundred more is a bot's.
+            Sessions of people, 1 or more; one in a hundred more (at least one) is a bot's.
         days : int
-            Days that the stream covers.
+            Days on which sessions start, 1 or more.
         seed : int, optional
             Another draw of the stream.
 
@@ -107,6 +133,10 @@ class Studies:
             `event_id` (an event sent twice keeps it), `timestamp`, `session_id`, `user_id`, `item_id` (labels),
             `event` ("impression", "click", "purchase"), `device`, `price`, `dwell_seconds` (of clicks). What is
             wrong with which row: `truth.event_labels` with the same arguments.
+
+        Notes
+        -----
+        Chapter: concepts/02_behaviour_data
         """
         return events.event_stream(self.core, n_sessions, days, seed)[0]
 
@@ -118,7 +148,7 @@ class Studies:
         Parameters
         ----------
         n : int
-            Rows, random user-item pairs.
+            Rows, 1 or more, random user-item pairs.
         assignment : {"random", "confounded"}
             Who promises: a coin, or sellers, who promise more for weak and for dear items.
         seed : int, optional
@@ -129,8 +159,12 @@ class Studies:
         Returns
         -------
         DataFrame
-            `user`, `item`, their observed columns, `score`, `text` (a review), `blurb`, `promise`, `number`,
-            `clicked`.
+            `user`, `item`, their observed columns, `score`, `text` (a review), `blurb`, and `promise`, `number`,
+            `clicked` (0/1).
+
+        Notes
+        -----
+        Chapter: language
         """
         return textroles.text_treatment_log(self.core, n, assignment, seed, with_propensity)
 
@@ -140,7 +174,7 @@ class Studies:
         Parameters
         ----------
         n : int
-            Rows, random user-item pairs; the promise is a fair coin.
+            Rows, 1 or more, random user-item pairs; the promise is a fair coin.
         seed : int, optional
             Another draw of the log.
         text : bool
@@ -152,6 +186,10 @@ class Studies:
             `user`, `item`, their observed columns, `score`, `promise`, `expectation`, `satisfaction`, `stars` (1 to
             5), `sentiment` (-1, 0, 1), `reaction`. Given `promise` and `score`, nothing else moves both expectation
             and satisfaction. `Parameters(s_both=-0.3)` lets a promise change what the expectation does.
+
+        Notes
+        -----
+        Chapter: language
         """
         return textroles.reactions(self.core, n, seed, text)
 
@@ -178,19 +216,19 @@ class Studies:
         unit : {"user", "cluster", "switchback"}
             What is assigned: users, communities of friends, or periods; half of the units to each arm.
         n : int
-            Sessions.
+            Sessions, 2 or more.
         compliance : float
             Share of users who see what they were assigned, about; the others are less active.
         periods : int
-            Periods of the trial.
+            Periods of the trial, 2 or more.
         carryover : float
-            In a switchback under interference: share of friends' influence that comes from the period before.
+            In a switchback under interference: share of friends' influence that comes from the period before, 0 to 1.
         seed : int, optional
             Another trial in the same world.
         sides : {"two", "one"}
             Non-compliers are never-takers and always-takers, or never-takers alone.
         trend : float
-            Share by which demand is lower in the first period than in the last.
+            Share by which demand is lower in the first period than in the last, 0 to 1.
         arrivals : {"uniform", "activity"}
             Users come equally often, or in proportion to their activity: then sums a user vary much, and
             the pre-period says how.
@@ -200,13 +238,24 @@ class Studies:
         DataFrame
             `session`, `user`, `item` (shown), their observed columns, `community`, `shadow_item` (the other arm's
             choice), `period`, `pre_sessions` and `pre_clicks` (earlier, under a), `pre_found` (bought then without a
-            recommendation), `assigned`, `received`, `clicked` (the shown item), `consumed` (shown and shadow item
-            together: what would have been consumed anyway counts in both arms). Truth: `truth.ab_effect`.
+            recommendation), `assigned` and `received` (0: a, 1: b), `clicked` (the shown item), `consumed` (shown and
+            shadow item together, 0 to 2: what would have been consumed anyway counts in both arms). Truth:
+            `truth.ab_effect`.
 
         Raises
         ------
         InterferenceRefused
             If `compliance` is below 1 in a world with interference.
+        ValueError
+            If an arm is no policy, see `world.policy`, or a number is out of range.
+
+        Notes
+        -----
+        Chapter: recommenders
+
+        References
+        ----------
+        bib: kohavi2020trustworthy
         """
         d = experiment.Design(unit, n, compliance, periods, carryover, sides, trend, arrivals)
         a = make_policy(self.core, policy_a, what="policy_a")

@@ -46,9 +46,19 @@ class PairTruth(RoleTruth):
         Returns
         -------
         DataFrame
-            `p0`, `p1`, `tau`; `propensity`, the exact e(x, h); `hidden`, what hidden causes add to its log-odds; and
-            `propensity_observed`, e(x) given popularity, score and activity alone, hidden causes averaged out. The
-            odds ratio of the two propensities is the strength of hidden confounding (Gamma) in that pair.
+            On the index of `log`: `p0`, `p1`, `tau` = p1 - p0; `propensity`, the exact e(x, h); `hidden`, what hidden
+            causes add to its log-odds; and `propensity_observed`, e(x) given popularity, score and activity alone,
+            hidden causes averaged out. The odds ratio of the two propensities is the strength of hidden confounding
+            (Gamma) in that pair.
+
+        Raises
+        ------
+        ValueError
+            If the log is empty, lacks a column, or holds a pair that is not of this world.
+
+        Notes
+        -----
+        Chapter: concepts/01_why_causal
         """
         x = self._pairs_of(log)
         p0, p1 = (p.astype(np.float64) for p in self._outcomes(x))
@@ -77,8 +87,19 @@ class PairTruth(RoleTruth):
 
         Returns
         -------
-        Series
-            One value a row.
+        Series of float
+            `tau`, a difference of probabilities, on the index of `log`.
+
+        Raises
+        ------
+        InterferenceRefused
+            Under interference and confounding="hidden", where there is no closed form.
+        ValueError
+            If the log is empty, lacks a column, or holds a pair that is not of this world.
+
+        Notes
+        -----
+        Chapter: reference/world
         """
         x = self._pairs_of(log)
         p0, p1 = marginal.given_observed(x)
@@ -106,10 +127,15 @@ class PairTruth(RoleTruth):
 
         Returns
         -------
-        dict
+        dict of str to float
             "direct": the user is shown or not, friends stay as they are. "indirect": friends are shown instead of
             nobody, the user is not; "indirect when shown": the user is. "total": user and friends against nobody;
-            with friends=1 the effect of showing all against showing none.
+            with friends=1 the effect of showing all against showing none. Differences of probability over all pairs.
+
+        Notes
+        -----
+        total = direct + indirect.
+        Chapter: recommenders
         """
         f = _validate.number(friends, "friends", 0, 1)
         has = np.asarray(self._core.friend_share.sum(axis=1)).ravel() > 0
@@ -131,7 +157,31 @@ class PairTruth(RoleTruth):
     # Slates -----------------------------------------------------------------------------------------------
 
     def examination(self, position: ArrayLike) -> Array:
-        """Return the chance that a slot is looked at."""
+        """Return the chance that a slot is looked at, k ** -eta.
+
+        Parameters
+        ----------
+        position : int or array-like of int, shape (n,)
+            Slots k, 1 is the top.
+
+        Returns
+        -------
+        float or array of float, shape (n,)
+            In (0, 1].
+
+        Raises
+        ------
+        ValueError
+            If a slot is no whole number of 1 or more.
+
+        Notes
+        -----
+        Chapter: concepts/01_why_causal
+
+        References
+        ----------
+        bib: joachims2017unbiased
+        """
         one = np.isscalar(position)
         slots = _validate.positions(np.array([position]) if one else position, "position", low=1)
         return m.examination(self._core.parameters, slots[0] if one else slots)
@@ -150,16 +200,29 @@ class PairTruth(RoleTruth):
         ----------
         policy : str or array
             A name as in `world.policy`, or scores of shape (n_users, n_items).
-        n_sessions, slate_size, seed
+        n_sessions : int
             As in `world.slate_log`: the same users and candidates.
+        slate_size : int
+            As in `world.slate_log`.
+        seed : int, optional
+            As in `world.slate_log`.
         temperature : float, optional
-            Divides the logits; 0 ranks by score. By default 1 for "logging", whose slates the log shows (in sessions
-            that were not shuffled), and 0 for all others.
+            Divides the logits, 0 or more; 0 ranks by score. By default 1 for "logging" and "random", whose slates are
+            drawn (those of "logging" fill the log, but for sessions that were shuffled), and 0 for all others.
 
         Returns
         -------
         float
-            Mean over sessions.
+            Mean over sessions, 0 to slate_size.
+
+        Raises
+        ------
+        ValueError
+            If the name is unknown, or the scores have another shape or holes.
+
+        Notes
+        -----
+        Chapter: recommenders
         """
         core = self._core
         users, candidates = slates.sessions(core, n_sessions, slate_size, seed)

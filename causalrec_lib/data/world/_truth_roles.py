@@ -1,41 +1,27 @@
-"""Truth about ratings, text, experiments, time and structure; `Truth` adds effects and policies."""
+"""Truth about ratings and text; `Truth` adds effects and policies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from causalrec_lib import _validate
-from causalrec_lib.data.world import _dynamics as dynamics
-from causalrec_lib.data.world import _events as events
-from causalrec_lib.data.world import _experiment as experiment
-from causalrec_lib.data.world import _graph as graph
 from causalrec_lib.data.world import _mechanisms as m
 from causalrec_lib.data.world import _ratings as ratings
-from causalrec_lib.data.world._core import Core, Pairs
+from causalrec_lib.data.world._core import Pairs
 from causalrec_lib.data.world._logs import draw_number
 from causalrec_lib.data.world._textroles import ATTRIBUTES
-from causalrec_lib.data.world.policies import make_policy
+from causalrec_lib.data.world._truth_studies import StudyTruth
 
 Array = NDArray[Any]
 
 
-class RoleTruth:
-    """Exact answers beyond the effect of exposure.
-
-    Parameters
-    ----------
-    core : Core
-        The world.
-    """
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
+class RoleTruth(StudyTruth):
+    """Exact answers about stars and about text in its roles."""
 
     def ratings(self, log: pd.DataFrame, seed: int | None = None) -> pd.DataFrame:
         """Return for each row of a log the stars of its pair, and who would write them down after consuming.
@@ -51,7 +37,16 @@ class RoleTruth:
         Returns
         -------
         DataFrame
-            `stars`, `writes` (0/1), `propensity` (of writing, given the stars).
+            `stars` (1 to 5), `writes` (0/1), `propensity` (of writing, given the stars), on the index of `log`.
+
+        Raises
+        ------
+        ValueError
+            If the log is empty, lacks a column, or holds a pair that is not of this world.
+
+        Notes
+        -----
+        Chapter: concepts/02_behaviour_data
         """
         x = self._pairs_of(log)
         given = ratings.stars(x)
@@ -68,28 +63,79 @@ class RoleTruth:
         return total / float(np.prod(self._core.shape))
 
     def _matrix(self, of: Callable[[Pairs], Array]) -> Array:
-        self._core.network_fits()
+        self._core.matrix_fits("a matrix of all pairs is asked for, where truth.pairs(log) answers for some")
         return np.concatenate([of(x) for x in self._core.blocks()])
 
     # Ratings ----------------------------------------------------------------------------------------------
 
     @property
     def stars(self) -> Array:
-        """Return the stars of every pair, written down or not, shape (n_users, n_items)."""
+        """Return the stars of every pair, written down or not, 1 to 5, shape (n_users, n_items).
+
+        Raises
+        ------
+        ValueError
+            If the world has more than 20 million pairs.
+
+        Notes
+        -----
+        Chapter: recommenders
+        """
         return self._matrix(lambda x: ratings.stars(x).astype(np.int8))
 
     @property
     def rating_propensity(self) -> Array:
-        """Return P(rated | the pair's stars and causes), shape (n_users, n_items)."""
+        """Return P(rated | the pair's stars and causes), shape (n_users, n_items).
+
+        Raises
+        ------
+        InterferenceRefused
+            In a world with interference.
+        ValueError
+            If the world has more than 20 million pairs.
+
+        Notes ----- It is {1 - (1 - p) ** W} o_r: consumed in one of W = `history` weeks, each with p = (1 - e) p0 + e
+        p1, and bothered to write down r stars.
+        Chapter: recommenders
+
+        References
+        ----------
+        bib: schnabel2016recommendations
+        """
         self._core.without_interference("rating_propensity")
         return self._matrix(lambda x: ratings.rating_propensity(x, ratings.stars(x)).astype(np.float32))
 
     def mean_stars(self) -> float:
-        """Return the mean stars over all pairs, what a log of volunteers overstates."""
+        """Return the mean stars over all pairs, what a log of volunteers overstates.
+
+        Returns
+        -------
+        float
+            From 1 to 5.
+
+        Notes
+        -----
+        Chapter: concepts/02_behaviour_data
+        """
         return self._mean(ratings.stars)
 
     def rated_share(self) -> pd.Series:
-        """Return P(rated | stars) for 1 to 5 stars, over all pairs."""
+        """Return P(rated | stars) over all pairs.
+
+        Returns
+        -------
+        Series of float
+            Index `stars`, 1 to 5; 0 where no pair has these stars.
+
+        Raises
+        ------
+        InterferenceRefused
+            In a world with interference.
+
+        Notes
+        -----
+        Chapter: recommenders
+        """
         self._core.without_interference("rated_share")
         seen, all_ = np.zeros((2, 5))
         for x in self._core.blocks():
@@ -101,7 +147,22 @@ class RoleTruth:
     # Text -------------------------------------------------------------------------------------------------
 
     def attribute_effect(self, name: str) -> float:
-        """Return the effect on P(click) of one attribute of the blurb, the other one a fair coin, over all pairs."""
+        """Return the effect on P(click) of one attribute of the blurb, the other one a fair coin, over all pairs.
+
+        Parameters
+        ----------
+        name : {"promise", "number"}
+            The attribute.
+
+        Returns
+        -------
+        float
+            Difference of probabilities, present less absent.
+
+        Notes
+        -----
+        Chapter: language
+        """
         _validate.one_of(name, "name", ATTRIBUTES)
         p = self._core.parameters
 
@@ -127,10 +188,19 @@ class RoleTruth:
 
         Returns
         -------
-        dict
+        dict of str to float
             "total"; "direct" (natural: the promise is made, the expectation stays that of no promise); "indirect"
             (natural, the rest: the promise is made, the expectation moves); "pure indirect" (no promise, the
             expectation moves); "controlled direct" (the expectation is held). They differ if `s_both` is not 0.
+
+        Notes
+        -----
+        total = direct + indirect. In the unit of the outcome.
+        Chapter: language
+
+        References
+        ----------
+        bib: pearl2009causality
         """
         _validate.one_of(outcome, "outcome", ("satisfaction", "stars"))
         held = _validate.number(expectation, "expectation")
@@ -149,7 +219,18 @@ class RoleTruth:
         }
 
     def reaction_effect(self) -> dict[str, float]:
-        """Return the effect of the promise on P(positive), P(negative) and the mean coded sentiment of a reaction."""
+        """Return the effect of the promise on the mood of a reaction, over all pairs.
+
+        Returns
+        -------
+        dict of str to float
+            "positive" and "negative": differences of P(4 or 5 stars) and P(1 or 2 stars), promise less none;
+            "sentiment": difference of the mean of -1, 0, 1.
+
+        Notes
+        -----
+        Chapter: language
+        """
         p = self._core.parameters
 
         def change(of: Callable[[Array, Array], Array]) -> float:
@@ -162,75 +243,3 @@ class RoleTruth:
             "negative": change(lambda up, down: down),
             "sentiment": change(lambda up, down: up - down),
         }
-
-    # Experiments and time ---------------------------------------------------------------------------------
-
-    def compliance_types(self, compliance: float = 1.0, sides: str = "two") -> pd.Series:
-        """Return each user's type in a trial: "complier", "never-taker" or "always-taker"."""
-        kind = experiment.compliance_types(self._core, compliance, sides)
-        return pd.Series(kind, index=pd.RangeIndex(len(kind), name="user"), name="type")
-
-    def ab_effect(
-        self,
-        policy_a: Any,
-        policy_b: Any,
-        outcome: str = "consumed",
-        compliance: float = 1.0,
-        sides: str = "two",
-        trend: float = 0.0,
-        arrivals: str = "uniform",
-        estimand: str = "late",
-    ) -> float:
-        """Return the effect of giving everybody b instead of a, a session; under interference the global one.
-
-        Parameters
-        ----------
-        policy_a, policy_b, compliance, sides, trend, arrivals
-            As in `world.ab_test`.
-        outcome : {"consumed", "clicked"}
-            The column of the trial.
-        estimand : {"late", "itt", "ate"}
-            "late": the mean over sessions of compliers, what the trial's instrument can find. "itt": the effect of
-            being assigned, over all sessions. "ate": of receiving, over all sessions. All one with full compliance.
-
-        Returns
-        -------
-        float
-            Difference b - a.
-        """
-        _validate.one_of(estimand, "estimand", ("late", "itt", "ate"))
-        scale = 1 - _validate.number(trend, "trend", 0, 1) / 2
-        often = experiment.arrival_weights(self._core, arrivals)
-        complier = experiment.compliance_types(self._core, compliance, sides) == "complier"
-        a = make_policy(self._core, policy_a, what="policy_a")
-        b = make_policy(self._core, policy_b, what="policy_b")
-        effect = experiment.ab_effect(self._core, a, b, outcome)
-        if estimand == "late":
-            return scale * float(np.average(effect, weights=often * complier))
-        return scale * float(np.average(effect * (complier if estimand == "itt" else 1), weights=often))
-
-    def weekly_ate(self, n_weeks: int = 12) -> pd.Series:
-        """Return the average effect of exposure in each week of `world.weeks`, over pairs whose item is out."""
-        return dynamics.weekly_ate(self._core, n_weeks)
-
-    def event_labels(self, n_sessions: int = 5_000, days: int = 28, seed: int | None = None) -> pd.DataFrame:
-        """Return which rows of `world.events` (same arguments) are bots', duplicates or outliers."""
-        return events.event_stream(self._core, n_sessions, days, seed)[1]
-
-    # Structure --------------------------------------------------------------------------------------------
-
-    def dag(self, question: str = "exposure") -> nx.DiGraph:
-        """Return the causal graph of a question under the world's switches; see `graph.dag`."""
-        return graph.dag(self._core.confounding, self._core.interference, question)
-
-    def adjustment_set(self, question: str = "exposure") -> tuple[str, ...] | str | None:
-        """Return the columns to adjust for; see `graph.adjustment_set`.
-
-        An empty tuple means that a plain difference is right, None that no observed columns suffice, and the text
-        "weight by the logged propensity" that the log holds the weights instead.
-        """
-        return graph.adjustment_set(question, self._core.confounding)
-
-    def hidden(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return users and items with the columns that no log shows: `annoyed`; `quality`, `mean_stars`."""
-        return self._core.users.copy(), self._core.items.copy()

@@ -38,6 +38,11 @@ def equations(p: Parameters) -> pd.DataFrame:
         `name`, `symbol` and `equation` (LaTeX), `parameters` (name = value; constants of the code in capitals),
         `code` (where it is).
 
+    Raises
+    ------
+    ValueError
+        If `p` are no Parameters.
+
     Notes
     -----
     Chapter: reference/world

@@ -21,15 +21,20 @@ def top_share(counts: ArrayLike, share: float = 0.01) -> float:
 
     Parameters
     ----------
-    counts : array-like
-        Events of each item.
+    counts : array-like, shape (n_items,)
+        Events of each item, 0 or more.
     share : float
-        Share of items, at least one item.
+        Share of items, above 0 and at most 1; at least one item counts.
 
     Returns
     -------
     float
         Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If a count is negative or missing, all are zero, or the share is out of range.
 
     Notes
     -----
@@ -51,13 +56,22 @@ def of_stars(stars: ArrayLike) -> dict[str, float]:
 
     Parameters
     ----------
-    stars : array-like
+    stars : array-like of int, shape (n,)
         Stars from 1 to 5.
 
     Returns
     -------
-    dict
+    dict of str to float
         "mean stars" and the five shares.
+
+    Raises
+    ------
+    ValueError
+        If some stars are not whole numbers from 1 to 5.
+
+    Notes
+    -----
+    Chapter: reference/world
     """
     r = _stars(stars, "stars")
     return {"mean stars": float(r.mean()), **{f"share of {k} stars": float((r == k).mean()) for k in STARS}}
@@ -77,8 +91,17 @@ def of_ratings(
 
     Returns
     -------
-    dict
+    dict of str to float
         Density, concentration on the top items, stars, and the correlation of popularity and mean stars.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, a user or an item has no label, or some stars are not whole numbers from 1 to 5.
+
+    Notes
+    -----
+    Chapter: reference/world
     """
     _validate.frame(ratings, "ratings")
     for name, column in {"user": user, "item": item, "stars": stars}.items():
@@ -114,6 +137,15 @@ def of_world(world: World) -> pd.DataFrame:
     -------
     DataFrame
         Index `quantity`, column `world`.
+
+    Raises
+    ------
+    ValueError
+        If `world` is no World, or has interference.
+
+    Notes
+    -----
+    Chapter: reference/world
     """
     t = _of_a_world(world).truth
     rated = t.rated_share()

@@ -149,9 +149,39 @@ class Parameters:
 
     @classmethod
     def few_clicks(cls, **changes: Any) -> Parameters:
-        """Return coefficients under which a shown slot is clicked a few times in a hundred, as in real logs."""
+        """Return coefficients under which a shown slot is clicked a few times in a hundred, as in real logs.
+
+        Parameters
+        ----------
+        **changes
+            Coefficients by name, on top of b0 = -4.4 and t1 = 3.
+
+        Returns
+        -------
+        Parameters
+            The coefficients.
+
+        Raises
+        ------
+        ValueError
+            If a coefficient is out of its range.
+
+        Notes
+        -----
+        Chapter: reference/world
+        """
         return cls(**{"b0": -4.4, "t1": 3.0, **changes})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the parameters by name."""
+        """Return the parameters by name.
+
+        Returns
+        -------
+        dict of str to int, float or tuple of float
+            One entry a field.
+
+        Notes
+        -----
+        Chapter: reference/world
+        """
         return asdict(self)

@@ -26,12 +26,21 @@ def logging_log_odds(x: Pairs) -> Array:
     Parameters
     ----------
     x : Pairs
-        The pairs.
+        The pairs, from `world.core.pairs`.
 
     Returns
     -------
-    array
-        Logits, of the pairs' shape.
+    array of float
+        Logits l_s S + l_p P + l_m sponsored, of the pairs' shape.
+
+    Raises
+    ------
+    ValueError
+        If `x` are no pairs.
+
+    Notes
+    -----
+    Chapter: reference/world
     """
     _validate.instance(x, "x", Pairs, "pass world.core.pairs(users, items)")
     p = x.p
@@ -52,7 +61,7 @@ SCORERS: dict[str, Scorer] = {
 
 @dataclass(frozen=True)
 class Policy:
-    """One item for each user, drawn with known probabilities.
+    """One item for each user, drawn with known probabilities; `world.policy` makes them.
 
     Parameters
     ----------
@@ -61,7 +70,11 @@ class Policy:
     core : Core
         The world it acts in.
     rule : callable
-        Takes an array of users, returns probabilities of shape (len(users), n_items).
+        Takes an array of users, shape (n,), and returns probabilities of shape (n, n_items).
+
+    Notes
+    -----
+    Chapter: reference/world
     """
 
     name: str
@@ -69,12 +82,56 @@ class Policy:
     rule: Callable[[Array], Array]
 
     def probabilities(self, users: ArrayLike | None = None) -> Array:
-        """Return the probability of each item for each of the users (all by default), shape (n, n_items)."""
+        """Return the probability of each item for each of the users.
+
+        Parameters
+        ----------
+        users : array-like of int, shape (n,), optional
+            Users, 0 to n_users - 1, in any order and as often as wanted; all of them once by default.
+
+        Returns
+        -------
+        array of float, shape (n, n_items)
+            Rows sum to 1.
+
+        Raises
+        ------
+        ValueError
+            If a user is not of this world, or a rule of the reader's own returns no probabilities.
+
+        Notes
+        -----
+        Chapter: reference/world
+        """
         n = self.core.shape[0]
         return self.rule(np.arange(n) if users is None else _validate.positions(users, "users", n))
 
     def draw(self, users: ArrayLike, u: ArrayLike) -> tuple[Array, Array]:
-        """Return one item a row of `users`, by inverting the distribution at uniforms `u`, and its probability."""
+        """Return one item a row, and its probability.
+
+        Parameters
+        ----------
+        users : array-like of int, shape (n,)
+            Users, 0 to n_users - 1.
+        u : array-like of float, shape (n,)
+            Uniforms in [0, 1), at which the distribution of each user is inverted.
+
+        Returns
+        -------
+        items : array of int, shape (n,)
+            The item of each row.
+        propensity : array of float, shape (n,)
+            Its probability.
+
+        Raises
+        ------
+        ValueError
+            If a user is not of this world, a uniform lies outside [0, 1), or the lengths differ.
+
+        Notes
+        -----
+        Chapter: recommenders
+        """
         users = _validate.positions(users, "users", self.core.shape[0])
         u = _validate.uniforms(u, "u", len(users), "users")
         item, prob = np.empty(len(users), dtype=np.int64), np.empty(len(users))
@@ -137,9 +194,11 @@ def make_policy(
         "logging" is the policy that writes the bandit log, a softmax at temperature 1 with a tenth of uniform
         exploration.
     temperature : float, optional
-        Softmax temperature of a named policy; 0 picks the top item.
+        Softmax temperature of a named policy, 0 or more; 0 picks the top item.
     epsilon : float, optional
-        Share of uniformly random recommendations mixed into a named policy.
+        Share of uniformly random recommendations mixed into a named policy, 0 to 1.
+    what : str
+        What error messages call the policy.
 
     Returns
     -------
@@ -149,7 +208,8 @@ def make_policy(
     Raises
     ------
     ValueError
-        If the name is unknown or the probabilities do not sum to one.
+        If the name is unknown, probabilities have another shape or do not sum to 1, the policy is of another world,
+        or temperature or epsilon come with a policy that has no name.
 
     Notes
     -----
