@@ -48,16 +48,12 @@ def members(cls):
                 yield name
 
 
-# Members of the world's classes have one line each; what they take and return stands on the world's page for now.
-SHORT = "causalrec_lib.data.world."
-
-
 def public_names():
     found = set()
     for thing in public_things():
         home = f"{thing.__module__}.{thing.__qualname__}"
         found.add(home)
-        if inspect.isclass(thing) and not home.startswith(SHORT):
+        if inspect.isclass(thing):
             found |= {f"{home}.{name}" for name in members(thing)}
     return found
 

@@ -48,7 +48,7 @@ def weeks(core: Core, n_weeks: int, pairs_per_week: int, seed: int | None, with_
 
     Notes
     -----
-    Chapter: frontier (streams)
+    Chapter: frontier
     """
     _validate.flag(with_propensity, "with_propensity")
     core.without_interference("weeks")

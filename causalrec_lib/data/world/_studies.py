@@ -111,7 +111,7 @@ class Studies:
 
         Notes
         -----
-        Chapter: weighting/02_matching
+        Chapter: frontier
         """
         return dynamics.weeks(self.core, n_weeks, pairs_per_week, seed, with_propensity)
 

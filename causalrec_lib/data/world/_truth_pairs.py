@@ -1,4 +1,4 @@
-"""Truth about pairs, friends and slates; `Truth` adds effects and policies."""
+"""Truth about pairs, friends and slates; `PolicyTruth` and `Truth` add the rest."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ class PairTruth(RoleTruth):
 
     def _pairs_of(self, log: pd.DataFrame) -> Pairs:
         _validate.frame(log, "log", ("user", "item"))
-        sizes = zip(("user", "item"), self._core.shape, strict=True)
-        return self._core.pairs(*(_validate.positions(log[name], f"{name} of log", size) for name, size in sizes))
+        n_users, n_items = self._core.shape
+        users = _validate.positions(log["user"], "user of log", n_users)
+        return self._core.pairs(users, _validate.positions(log["item"], "item of log", n_items))
 
     def pairs(self, log: pd.DataFrame) -> pd.DataFrame:
         """Return what a log can't say about each of its rows.

@@ -1,4 +1,4 @@
-"""Truth about ratings and text; `Truth` adds effects and policies."""
+"""Truth about ratings and text; `PolicyTruth` and `Truth` add the rest."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class RoleTruth(StudyTruth):
 
         Notes
         -----
-        Chapter: concepts/02_behaviour_data
+        Chapter: recommenders
         """
         return self._mean(ratings.stars)
 

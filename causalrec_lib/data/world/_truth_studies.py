@@ -1,4 +1,4 @@
-"""Truth about experiments, time and structure; `Truth` adds effects and policies."""
+"""Truth about experiments, time and structure; `PolicyTruth` and `Truth` add the rest."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def make_world(
     n_items : int
         Number of items, 10 to 5,000.
     seed : int
-        Decides everything.
+        Decides everything, 0 or more.
     confounding : {"none", "observed", "text", "hidden"}
         What drives exposure: a coin; observed columns only; the tone of the reviews as well, which is in the words
         and in no column; or hidden quality and taste as well.
@@ -46,7 +46,7 @@ def make_world(
     text : {"reviews", "templates"}
         Real customer reviews (the data set `womens_reviews`), or generated phrases that need no data set.
     drift : float
-        Radians a week by which hidden taste turns in `world.weeks`; hidden quality stays.
+        Radians a week by which hidden taste turns in `world.weeks`, 0 or more; hidden quality stays.
     parameters : Parameters, optional
         Coefficients of the equations; `Parameters.few_clicks()` has click rates of a few per cent.
     reviews : DataFrame, optional
@@ -60,7 +60,8 @@ def make_world(
     Raises
     ------
     ValueError
-        If a size or a switch is out of range.
+        If a size or a switch is out of range, or the reviews lack a column, have stars other than 1 to 5, come with
+        text="templates", fill too few listings, or hardly differ in their words.
 
     Notes
     -----

@@ -27,7 +27,7 @@ class Parameters:
     Parameters
     ----------
     d : int
-        Number of taste dimensions.
+        Number of taste dimensions, 1 or more.
     w_s, w_h : float
         Weight of the observed and the hidden part in the affinity.
     w_q : float
@@ -42,39 +42,50 @@ class Parameters:
         Exposure (log-odds): intercept, popularity, score, activity; hidden affinity and quality (switch "hidden");
         tone of the reviews (switch "text").
     e_random : float
-        Exposure probability where nothing confounds.
+        Exposure probability where nothing confounds, inside (0, 1).
     kappa : float
         Strength of the marketing coin, an instrument, in (0, 2]. With the default a Wald estimate wants some 400,000
         pairs; `Parameters(kappa=2.0)` makes 100,000 enough.
     sd_popularity, pop_q, pop_m : float
-        Spread of log popularity; its correlation with quality and with the advertising spend.
+        Spread of log popularity (above 0); its correlation with quality and with the advertising spend, whose
+        squares add up to at most 1.
     r1, r_sd : float
-        Latent satisfaction behind the stars: slope in affinity, noise.
-    cuts : tuple of float
-        Cut points of the latent satisfaction between stars.
+        Latent satisfaction behind the stars: slope in affinity, noise (above 0).
+    cuts : tuple of 4 floats
+        Cut points of the latent satisfaction between stars, ascending.
     history : int
-        Weeks over which ratings accumulate.
-    bother : tuple of float
+        Weeks over which ratings accumulate, 1 or more.
+    bother : tuple of 5 floats
         Probability of writing down a rating of 1..5 stars after consuming.
     eta : float
-        Examination of slot k is k ** -eta.
+        Examination of slot k is k ** -eta; 0 or more.
     l_s, l_p, l_m : float
         Logits of the logging policy: score, popularity, bonus of sponsored items.
     sponsored : float
-        Share of sponsored items, drawn at random.
+        Share of sponsored items, drawn at random, 0 to 1.
     candidates : int
-        Items that a session's retrieval step hands to the ranking step, drawn uniformly.
+        Items that a session's retrieval step hands to the ranking step, drawn uniformly; 1 or more.
     g_promise, g_number, g_both : float
         Effects of the blurb's attributes on the log-odds of a click, and their product.
     c0, c_q, c_price : float
         How sellers choose to promise when nobody randomises: intercept, hidden quality, price.
     m_a, m_promise, m_sd : float
-        Expectation: affinity, effect of the promise, noise.
+        Expectation: score, effect of the promise, noise (0 or more).
     s_0, s_a, s_expect, s_promise, s_both, s_sd : float
         Satisfaction after consuming: level, affinity, expectation (disappointment), direct promise, promise times
-        expectation (0 by default; -0.3 makes direct, natural and controlled effects differ), noise.
-    grades : tuple of float
-        Cut points of satisfaction between 1 to 5 stars; a reaction of 1 or 2 is negative, of 4 or 5 positive.
+        expectation (0 by default; -0.3 makes direct, natural and controlled effects differ), noise (above 0).
+    grades : tuple of 4 floats
+        Cut points of satisfaction between 1 to 5 stars, ascending; a reaction of 1 or 2 is negative, of 4 or 5
+        positive.
+
+    Raises
+    ------
+    ValueError
+        If a coefficient is not finite or out of its range.
+
+    Notes
+    -----
+    Chapter: reference/world
     """
 
     d: int = 6

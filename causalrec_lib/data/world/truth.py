@@ -1,27 +1,26 @@
-"""What a log can't say: potential outcomes, effects and policy values, by enumeration or closed form."""
+"""What a log can't say: potential outcomes and effects, by enumeration or closed form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from causalrec_lib import _validate
 from causalrec_lib.data.world._core import Pairs
 from causalrec_lib.data.world._logs import draw_number
-from causalrec_lib.data.world._truth_pairs import PairTruth
-from causalrec_lib.data.world.policies import make_policy
+from causalrec_lib.data.world._truth_policies import PolicyTruth
 
 Array = NDArray[Any]
 
 _PAIR_COLUMNS = ("score",)
 
 
-class Truth(PairTruth):
+class Truth(PolicyTruth):
     """Exact answers about a world; no estimator may see this object.
 
     Parameters
@@ -45,16 +44,58 @@ class Truth(PairTruth):
 
     @property
     def tau(self) -> Array:
-        """Return the effect of exposure on P(consume), shape (n_users, n_items)."""
+        """Return the effect of exposure on P(consume), shape (n_users, n_items).
+
+        Raises
+        ------
+        ValueError
+            If the world has more than 20 million pairs; `pairs` answers for a sample.
+
+        Notes
+        -----
+        tau = P(Y(1) = 1) - P(Y(0) = 1).
+        Chapter: weighting/01_propensity_weighting
+        """
         return self._matrix(lambda x: self._outcomes(x)[1] - self._outcomes(x)[0])
 
     @property
     def propensity(self) -> Array:
-        """Return e, the propensity of exposure given the observed and hidden causes, shape (n_users, n_items)."""
+        """Return e, the propensity of exposure given the observed and hidden causes, shape (n_users, n_items).
+
+        Raises
+        ------
+        ValueError
+            If the world has more than 20 million pairs; `pairs` answers for a sample.
+
+        Notes
+        -----
+        Chapter: weighting/01_propensity_weighting
+        """
         return self._matrix(lambda x: x.e)
 
     def potential_outcomes(self, seed: int | None = None) -> tuple[Array, Array]:
-        """Return the realised (Y(0), Y(1)) of all pairs, 0/1, in the week that `exposure_log(seed=seed)` shows."""
+        """Return the realised (Y(0), Y(1)) of all pairs in the week that `exposure_log(seed=seed)` shows.
+
+        Parameters
+        ----------
+        seed : int, optional
+            Seed of the log.
+
+        Returns
+        -------
+        y0 : array of int, shape (n_users, n_items)
+            Consumed if not shown, 0/1.
+        y1 : array of int, shape (n_users, n_items)
+            Consumed if shown, 0/1.
+
+        Notes
+        -----
+        Chapter: concepts/01_why_causal
+
+        References
+        ----------
+        bib: rubin1974estimating
+        """
         draw = draw_number(seed)
         F = self._core.friends_shown(draw) if self._core.interference else None
         both = [x.potential(draw, F=0.0 if F is None else F[x.users, x.items]) for x in self._core.blocks()]
@@ -83,51 +124,135 @@ class Truth(PairTruth):
         }
 
     def ate(self) -> float:
-        """Return the average effect of exposure over all pairs."""
+        """Return the average effect of exposure over all pairs.
+
+        Returns
+        -------
+        float
+            Difference of probabilities.
+
+        Notes
+        -----
+        Chapter: concepts/01_why_causal
+        """
         return self._averages["ate"]
 
     def att(self) -> float:
-        """Return the average effect over exposed pairs (weights e)."""
+        """Return the average effect over exposed pairs (weights e).
+
+        Returns
+        -------
+        float
+            Difference of probabilities.
+
+        Notes
+        -----
+        Chapter: concepts/01_why_causal
+        """
         return self._averages["att"]
 
     def atc(self) -> float:
-        """Return the average effect over pairs that were not exposed (weights 1 - e)."""
+        """Return the average effect over pairs that were not exposed (weights 1 - e).
+
+        Returns
+        -------
+        float
+            Difference of probabilities.
+
+        Notes
+        -----
+        Chapter: weighting/01_propensity_weighting
+        """
         return self._averages["atc"]
 
     def ato(self) -> float:
-        """Return the average effect over the overlap population (weights e (1 - e))."""
+        """Return the average effect over the overlap population (weights e (1 - e)).
+
+        Returns
+        -------
+        float
+            Difference of probabilities.
+
+        Notes
+        -----
+        Chapter: weighting/01_propensity_weighting
+
+        References
+        ----------
+        bib: li2018balancing
+        """
         return self._averages["ato"]
 
     def late(self) -> float:
-        """Return the effect among pairs that follow the marketing coin; their weights are those of the ATO."""
+        """Return the effect among pairs that follow the marketing coin.
+
+        Returns
+        -------
+        float
+            Difference of probabilities.
+
+        Notes
+        -----
+        The coin moves the exposure of a pair by kappa e (1 - e), so the weights are those of the ATO.
+        Chapter: latent
+        """
         return self._averages["ato"]
 
     def mean_propensity(self) -> float:
-        """Return the share of pairs that are exposed."""
+        """Return the share of pairs that are exposed, in expectation.
+
+        Returns
+        -------
+        float
+            Between 0 and 1.
+
+        Notes
+        -----
+        Chapter: reference/world
+        """
         return self._mean(lambda x: x.e)
 
     def consumption(self) -> dict[str, float]:
-        """Return P(consumed) among exposed pairs and among the others, and their difference: the naive answer."""
+        """Return P(consumed) among exposed pairs and among the others, and their difference: the naive answer.
+
+        Returns
+        -------
+        dict of str to float
+            "exposed", "not exposed", "difference".
+
+        Notes
+        -----
+        Chapter: reference/world
+        """
         e = self._mean(lambda x: x.e)
         shown = self._mean(lambda x: x.e * self._outcomes(x)[1]) / e
         not_shown = self._mean(lambda x: (1 - x.e) * self._outcomes(x)[0]) / (1 - e)
         return {"exposed": shown, "not exposed": not_shown, "difference": shown - not_shown}
 
     def cate(self, by: str | Sequence[str], bins: int = 5) -> pd.Series:
-        """Return the average effect in each group of observed columns.
+        """Return the average effect in each group of some columns.
 
         Parameters
         ----------
         by : str or list of str
-            Columns of `world.users`, of `world.items`, or "score". Numeric columns with more than ten values are cut
-            at their quantiles.
+            Columns of users and items, hidden ones too (see `hidden`), or "score"; each once. Numeric columns with
+            more than ten values are cut at their quantiles, "score" at those of the first million pairs.
         bins : int
-            Number of quantile groups.
+            Number of quantile groups, 2 or more.
 
         Returns
         -------
-        Series
-            Effect by group.
+        Series of float
+            `cate`, a difference of probabilities, by group; one level of the index a column.
+
+        Raises
+        ------
+        ValueError
+            If a column is unknown or comes twice.
+
+        Notes
+        -----
+        Chapter: concepts/01_why_causal
         """
         names = [by] if isinstance(by, str) else _validate.unique(_validate.texts(by, "by"), "by").tolist()
         if not names:
@@ -160,101 +285,3 @@ class Truth(PairTruth):
             column = pd.qcut(column, bins, duplicates="drop")
         codes, levels = pd.factorize(column, sort=True)
         return list(levels), lambda x: codes[x.users if users else x.items]
-
-    # Policies ---------------------------------------------------------------------------------------------
-
-    def _policy_blocks(self, policy: Any) -> Iterator[tuple[Pairs, Array]]:
-        chosen = make_policy(self._core, policy)
-        for x in self._core.blocks():
-            yield x, chosen.probabilities(x.users[:, 0])
-
-    def policy_value(self, policy: Any, outcome: str = "reward") -> float:
-        """Return the value of showing each user one item drawn from a policy.
-
-        Parameters
-        ----------
-        policy : str, array, callable or Policy
-            As in `world.policy`.
-        outcome : {"reward", "lift"}
-            "reward": P(the shown item is consumed), what the bandit log measures.
-            "lift": consumption that would not have happened without the recommendation.
-
-        Returns
-        -------
-        float
-            Mean over users.
-        """
-        _validate.one_of(outcome, "outcome", ("reward", "lift"))
-        total = 0.0
-        for x, pi in self._policy_blocks(policy):
-            total += float(np.sum(pi * self._relevance(outcome)(x), dtype=np.float64))
-        return total / self._core.shape[0]
-
-    def logging_value(self, outcome: str = "reward") -> float:
-        """Return the value of the bandit log's default policy."""
-        return self.policy_value("logging", outcome)
-
-    def best_policy(self, outcome: str = "reward") -> Array:
-        """Return each user's best item, shape (n_users,)."""
-        return np.concatenate([self._relevance(outcome)(x).argmax(axis=1) for x in self._core.blocks()])
-
-    def _relevance(self, outcome: str) -> Callable[[Pairs], Array]:
-        _validate.one_of(outcome, "outcome", ("reward", "lift"))
-        if outcome == "reward":
-            return lambda x: self._outcomes(x)[1]
-        return lambda x: np.subtract(*self._outcomes(x)[::-1])
-
-    def ranking(self, user: int, outcome: str = "lift") -> Array:
-        """Return all items for one user, best first."""
-        u = np.array([[_validate.integer(user, "user", 0, self._core.shape[0] - 1)]])
-        x = self._core.pairs(u, np.arange(self._core.shape[1])[None, :])
-        return np.argsort(-self._relevance(outcome)(x)[0], kind="stable")
-
-    def ndcg(self, scores: ArrayLike, k: int = 10, outcome: str = "reward") -> float:
-        """Return the mean NDCG@k of a ranking by `scores`, shape (n_users, n_items), gains the true probabilities.
-
-        With outcome="lift" negative effects count as gain 0.
-        """
-        s = _validate.table(scores, "scores", self._core.shape)
-        k = _validate.integer(k, "k", 1, self._core.shape[1])
-        discount = 1 / np.log2(np.arange(2, k + 2))
-        total = 0.0
-        for x in self._core.blocks():
-            gain = np.maximum(self._relevance(outcome)(x), 0)
-            order = np.argsort(-s[x.users[:, 0]], axis=1, kind="stable")[:, :k]
-            best = -np.sort(-gain, axis=1)[:, :k] @ discount
-            total += float(np.sum((np.take_along_axis(gain, order, 1) @ discount) / np.maximum(best, 1e-12)))
-        return total / self._core.shape[0]
-
-    # Slates -----------------------------------------------------------------------------------------------
-
-    def position_effect(self, k: int, log: pd.DataFrame | None = None, relative: bool = False) -> float:
-        """Return the effect on P(click) of standing at slot k instead of slot 1.
-
-        Parameters
-        ----------
-        k : int
-            The slot.
-        log : DataFrame, optional
-            Average over the user-item pairs of this slate log; all pairs by default.
-        relative : bool
-            Return the ratio P(click at k) / P(click at 1) instead, the same for every pair.
-
-        Returns
-        -------
-        float
-            Difference of probabilities, or their ratio.
-        """
-        theta = float(self.examination(_validate.integer(k, "k", 1)))
-        x = None if log is None else self._pairs_of(log)
-        if _validate.flag(relative, "relative"):
-            return theta
-        p1 = self._mean(lambda x: self._outcomes(x)[1]) if x is None else float(np.mean(self._outcomes(x)[1]))
-        return (theta - 1.0) * p1
-
-    def slate_value(self, slates: ArrayLike) -> float:
-        """Return the expected clicks a session of one fixed slate a user, shape (n_users, slate_size)."""
-        n, n_items = self._core.shape
-        s = _validate.distinct_positions(slates, "slates", n_items, n)
-        x = self._core.pairs(np.arange(len(s))[:, None] + np.zeros_like(s), s)
-        return float((self._outcomes(x)[1] * self.examination(np.arange(1, s.shape[1] + 1))).sum(axis=1).mean())
