@@ -314,14 +314,14 @@ def interval(x: object, name: str) -> tuple[float, float]:
 
 
 def numbers(x: object, name: str, n: int, low: float = -np.inf, high: float = np.inf) -> tuple[float, ...]:
-    """Return `x` as a tuple of n finite numbers in [low, high]."""
-    if not isinstance(x, tuple | list | np.ndarray) or len(x) != n:
-        raise ValueError(f"{name} must be {n} numbers, but is {shown(x)}; pass a tuple.")
+    """Return `x` if it is a tuple of n finite numbers in [low, high]."""
+    if not isinstance(x, tuple) or len(x) != n:
+        raise ValueError(f"{name} must be a tuple of {n} numbers, but is {shown(x)}; write them in round brackets.")
     return tuple(number(entry, f"each part of {name}", low, high) for entry in x)
 
 
 def ascending(x: object, name: str, n: int) -> tuple[float, ...]:
-    """Return `x` as a tuple of n finite numbers, each above the one before."""
+    """Return `x` if it is a tuple of n finite numbers, each above the one before."""
     a = numbers(x, name, n)
     if any(first >= second for first, second in itertools.pairwise(a)):
         raise ValueError(f"{name} must rise from each number to the next, but is {shown(x)}; sort it.")

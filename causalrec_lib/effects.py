@@ -192,7 +192,7 @@ class Effects:
 
     Notes
     -----
-    Chapter: trees/01_causal_trees
+    Chapter: trees
     """
 
     values: FloatArray

@@ -4,6 +4,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import re
 import tomllib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from numpydoc.validate import validate
 
 import causalrec_lib
+from causalrec_lib.course.chapters import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKS = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["numpydoc_validation"]["checks"])
@@ -65,6 +67,23 @@ NAMES = sorted(public_names())
 def test_docstring(name):
     errors = [(code, text) for code, text in validate(name)["errors"] if code in CHECKS]
     assert not errors, errors
+
+
+def test_the_chapter_that_a_docstring_names_exists_or_is_a_part():
+    known = {*PARTS, *(f"{path.parent.name}/{path.stem}" for path in (ROOT / "notebooks").glob("*/*.py"))}
+    named = {
+        (chapter, path.name)
+        for path in (ROOT / "causalrec_lib").rglob("*.py")
+        for chapter in re.findall(r"^ +Chapter: (\S+)$", path.read_text(), re.MULTILINE)
+    }
+    assert len(named) > 20
+    assert not sorted(at for at in named if at[0] not in known)
+
+
+def test_every_member_of_the_world_names_its_chapter():
+    inside = [name for name in NAMES if name.startswith("causalrec_lib.data.world.")]
+    assert len(inside) > 60
+    assert not [name for name in inside if "Chapter: " not in validate(name)["docstring"]]
 
 
 def test_names_from_private_modules_and_members_are_among_them():

@@ -136,86 +136,27 @@ def test_communities_are_a_proxy_of_hidden_taste_and_stay_out_of_other_logs(larg
     assert [n for n in LOGS if "community" in LOGS[n](larger)] == ["users", "trial"]
 
 
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        ({"n_users": 9}, "n_users must be between"),
-        ({"n_items": 10.5}, "n_items must be a whole number"),
-        ({"n_items": 5001}, "n_items must be between"),
-        ({"seed": -1}, "seed must be at least 0"),
-        ({"confounding": "some"}, "confounding must be one of"),
-        ({"overlap": None}, "overlap must be one of"),
-        ({"interference": 1.5}, "interference must be a finite number"),
-        ({"interference": np.nan}, "interference must be a finite number"),
-        ({"drift": -0.1}, "drift must be a finite number"),
-        ({"text": "novels"}, "text must be one of"),
-        ({"text": "reviews", "reviews": pd.DataFrame({"a": [1]})}, "reviews lacks the columns"),
-    ],
-)
-def test_make_world_refuses(change, match):
-    with pytest.raises(ValueError, match=match):
-        make_world(**{"n_users": 20, "n_items": 20, "text": "templates", **change})
+def test_arguments_that_are_bad_together_are_refused(world):
+    with pytest.raises(ValueError, match="slate_size must be at most 8"):
+        world.slate_log(10, 9, randomised_share=1.0, with_slate_propensity=True)
+    tiny = make_world(10, 10, seed=2, text="templates")
+    assert not (tiny.truth.compliance_types(0.0) == "complier").any()
+    with pytest.raises(ValueError, match="compliance is 0 and nobody complies"):
+        tiny.truth.ab_effect("score", "best", compliance=0.0)
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda w: w.exposure_log(0),
-        lambda w: w.exposure_log(60 * 50 + 1),
-        lambda w: w.exposure_log(10, seed=-1),
-        lambda w: w.bandit_log(0),
-        lambda w: w.bandit_log(10, policy="clever"),
-        lambda w: w.bandit_log(10, policy=np.ones((60, 50))),
-        lambda w: w.bandit_log(10, policy=np.ones((2, 50)) / 50),
-        lambda w: w.policy("score", temperature=-1),
-        lambda w: w.policy("score", epsilon=2),
-        lambda w: w.slate_log(10, slate_size=51),
-        lambda w: w.slate_log(10, randomised_share=np.nan),
-        lambda w: w.survey(51),
-        lambda w: w.text_treatment_log(10, "guess"),
-        lambda w: w.ab_test("score", "popular", unit="item"),
-        lambda w: w.ab_test("score", "popular", compliance=1.2),
-        lambda w: w.ab_test("score", "popular", n=1),
-        lambda w: w.weeks(0),
-        lambda w: w.events(0),
-        lambda w: w.feedback_loop(3, retrain="hope"),
-        lambda w: w.truth.cate("quantity"),
-        lambda w: w.truth.policy_value("score", outcome="joy"),
-        lambda w: w.truth.ndcg(np.ones((3, 50))),
-        lambda w: w.truth.ranking(60),
-        lambda w: w.truth.position_effect(0),
-        lambda w: w.truth.attribute_effect("colour"),
-        lambda w: w.truth.adjustment_set("life"),
-        lambda w: w.truth.pairs(pd.DataFrame({"user": [1]})),
-        lambda w: w.truth.pairs(pd.DataFrame({"user": [60], "item": [0]})),
-        lambda w: w.truth.cate_given_observed(pd.DataFrame({"user": [0], "item": [0.5]})),
-        lambda w: w.feedback_loop(0),
-        lambda w: w.feedback_loop(3, sharpness=-1),
-        lambda w: w.feedback_loop(3, explore=1.5),
-        lambda w: w.feedback_loop(3, retrain=lambda log: np.ones((1, 2))),
-        lambda w: w.ratings_log(weeks=0),
-        lambda w: w.slate_log(10, 9, randomised_share=1.0, with_slate_propensity=True),
-        lambda w: w.slate_candidates(0),
-        lambda w: w.truth.slate_policy_value("clever"),
-        lambda w: w.truth.slate_policy_value(np.ones((2, 2))),
-        lambda w: w.truth.slate_policy_value(temperature=-1),
-        lambda w: w.truth.spillover(2),
-        lambda w: w.truth.mediation("joy"),
-        lambda w: w.truth.mediation(expectation=np.nan),
-        lambda w: w.truth.ab_effect("score", "popular", estimand="all"),
-        lambda w: w.ab_test("score", "popular", sides="three"),
-        lambda w: w.ab_test("score", "popular", trend=-0.1),
-        lambda w: w.ab_test("score", "popular", arrivals="never"),
-        lambda w: w.dag("life"),
-        lambda w: Parameters(kappa=0),
-        lambda w: Parameters(kappa=2.1),
-        lambda w: Parameters(b0=np.nan),
-        lambda w: Parameters(bother=(0.1, 0.2, 0.3, 0.4, 1.5)),
-    ],
-)
-def test_bad_requests_are_refused(world, call):
-    with pytest.raises(ValueError, match=r"must|lacks|expected"):
-        call(world)
+def test_a_segment_of_nobody_spoils_no_loop():
+    tiny = make_world(10, 10, seed=0, text="templates")
+    assert tiny.users["segment"].nunique() < len(tiny.users["segment"].cat.categories)
+    assert np.isfinite(tiny.feedback_loop(2, "weighted", impressions=100).to_numpy()).all()
+
+
+def test_a_slot_is_worth_what_friends_make_of_it_with_a_log_and_without():
+    friendly = make_world(60, 50, text="templates", interference=0.5)
+    every_pair = friendly.exposure_log()
+    assert friendly.truth.position_effect(3) == pytest.approx(friendly.truth.position_effect(3, every_pair), rel=1e-5)
+    alone = make_world(60, 50, text="templates").truth.position_effect(3)
+    assert abs(friendly.truth.position_effect(3) - alone) > 0.01
 
 
 def test_the_log_shows_the_potential_outcome_of_what_happened(world):

@@ -37,7 +37,7 @@ def learned(how: str, clicks: Array, shown: Array) -> Array:
         return np.ones(clicks.shape)
     if how == "clicks":
         return clicks + PRIOR_CLICKS
-    rate = clicks.sum(axis=1, keepdims=True) / shown.sum(axis=1, keepdims=True)
+    rate = clicks.sum(axis=1, keepdims=True) / np.maximum(shown.sum(axis=1, keepdims=True), 1)  # a segment of nobody
     return (clicks + PRIOR_IMPRESSIONS * rate) / (shown + PRIOR_IMPRESSIONS)
 
 
