@@ -12,6 +12,7 @@ from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from causalrec_lib import (
@@ -26,7 +27,7 @@ from causalrec_lib import (
 )
 from causalrec_lib.estimate import Estimate, effective_sample_size
 from tests.regression.twins_report import write_report
-from tests.truth import errors, matching_world, randomised_world, weighting_world
+from tests.truth import behaviour_world, errors, matching_world, randomised_world, weighting_world
 from tests.truth.weighting_world import OPEN, Tools
 
 RUNS = 100
@@ -39,6 +40,7 @@ BATTERY = {
     "match": matching_world.match_battery,
     "matching": matching_world.matching_battery,
     "errors": errors.battery,
+    "behaviour": behaviour_world.behaviour_battery,
 }
 TWINS: dict[str, tuple[str, Callable]] = {}
 
@@ -569,6 +571,97 @@ swapped(
     ),
 )
 
+
+# From raw events to a table --------------------------------------------------------------------------------------
+
+PAIR = ["user_id", "item_id"]
+
+
+def events_changed(build: Callable):
+    """Return a builder of a causal table that sees build(events)."""
+    return lambda true: lambda c, e, zero, days=7: true(c, build(e), zero, days)
+
+
+def views_of_the_export(true):
+    def broken(c, e, zero, days=7):
+        views = e[e["event"] == "view"].drop_duplicates("event_id").groupby(PAIR).size()
+        found = views.reindex(pd.MultiIndex.from_frame(c[PAIR]), fill_value=0)
+        return true(c, e, zero, days).assign(views_before=found.to_numpy())
+
+    return broken
+
+
+def purchases_counted(true):
+    def broken(c, e, zero, days=7):
+        week = e[(e["timestamp"] >= zero) & (e["timestamp"] < zero + pd.Timedelta(days=days))]
+        number = week[week["event"] == "consume"].groupby(PAIR)["event_id"].nunique()
+        table = true(c, e, zero, days)
+        found = number.reindex(pd.MultiIndex.from_frame(c[PAIR]), fill_value=0).to_numpy()
+        return table.assign(consumed=np.where(table["consumed"], found, 0))
+
+    return broken
+
+
+def by_arrival(true):
+    def broken(events, gap):
+        new = (events["timestamp"].diff() > gap) | (events["user_id"] != events["user_id"].shift())
+        return new.cumsum()
+
+    return broken
+
+
+def whole_mean(true):
+    def broken(rows, label, value):
+        by = rows.groupby(label)[value]
+        return pd.DataFrame({"count": by.transform("size"), "mean": by.transform("mean")})
+
+    return broken
+
+
+def other_p(change_p: Callable):
+    return lambda true: lambda *a, **k: change_p(true(*a, **k))
+
+
+for broken_tool, what, build in (
+    ("causal_table", "only pairs that left an event", lambda true: lambda c, e, *a, **k: true(
+        c.merge(e[PAIR].drop_duplicates()), e, *a, **k)),
+    ("causal_table", "a retry counts when it came last", events_changed(
+        lambda e: e.sort_values("timestamp").drop_duplicates("event_id", keep="last"))),
+    ("causal_table", "every row is an event", events_changed(lambda e: e.assign(event_id=np.arange(len(e))))),
+    ("causal_table", "time zero belongs to the past", lambda true: lambda c, e, zero, *a, **k: true(
+        c, e, zero + pd.Timedelta(seconds=1), *a, **k)),
+    ("causal_table", "the end of the window counts", events_changed(
+        lambda e: e.assign(timestamp=e["timestamp"].where(
+            e["timestamp"] < e["timestamp"].max(), e["timestamp"] - pd.Timedelta(seconds=1))))),
+    ("causal_table", "a window without an end", lambda true: lambda c, e, zero, days=7: true(c, e, zero, 10_000)),
+    ("causal_table", "views up to the export", views_of_the_export),
+    ("causal_table", "treatment and outcome mixed up", lambda true: lambda *a, **k: true(*a, **k).rename(
+        columns={"exposed": "consumed", "consumed": "exposed"})),
+    ("causal_table", "purchases counted, not marked", purchases_counted),
+    ("sessionise", "users run into each other", lambda true: lambda e, gap: true(e.assign(user_id=0), gap)),
+    ("sessionise", "pauses between rows as they arrived", by_arrival),
+    ("sessionise", "a pause of just the gap ends a session", lambda true: lambda e, gap: true(
+        e, gap - pd.Timedelta(seconds=1))),
+    ("sessionise", "numbers without the rows' index", lambda true: lambda e, gap: true(
+        e, gap).reset_index(drop=True)),
+    ("fast_users", "many events, at whatever pace", lambda true: lambda e, limit: true(
+        e.assign(timestamp=e["timestamp"].dt.floor("D")), limit)),
+    ("fast_users", "at the limit is above it", lambda true: lambda e, limit: true(e, limit - 1)),
+    ("history", "the row itself is its past", lambda true: lambda rows, *a: true(
+        pd.concat([rows, rows.assign(timestamp=rows["timestamp"] - pd.Timedelta(seconds=1))], ignore_index=True), *a
+    ).head(len(rows))),
+    ("history", "the mean of the whole data set", whole_mean),
+    ("history", "ties in the order of the rows", lambda true: lambda rows, *a: true(
+        rows.assign(timestamp=rows["timestamp"] + pd.to_timedelta(np.arange(len(rows)), unit="ns")), *a)),
+    ("history", "the past of all labels", lambda true: lambda rows, label, value: true(
+        rows.assign(**{label: 0}), label, value)),
+    ("aa_p_values", "rows as units", lambda true: lambda *a, by_unit=True: true(*a, by_unit=False)),
+    ("aa_p_values", "rows are split", lambda true: lambda y, unit, *a, **k: true(y, np.arange(len(y)), *a, **k)),
+    ("aa_p_values", "one-sided", other_p(lambda p: p / 2)),
+    ("aa_p_values", "never an alarm", other_p(lambda p: 0.05 + 0.95 * p)),
+    ("aa_p_values", "units as rows after all", lambda true: lambda *a, by_unit=True: true(*a)),
+):  # fmt: skip
+    swapped("behaviour", broken_tool, f"{broken_tool}: {what}", build)
 
 # Rules, and errors by arithmetic ----------------------------------------------------------------------------------
 

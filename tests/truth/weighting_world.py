@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import binom
 
-from causalrec_lib import matching, weighting
+from causalrec_lib import behaviour, matching, weighting
 from causalrec_lib.estimate import EstimateRefused, Rules, difference_in_means, effective_sample_size
 
 PULL = np.array([0.7, -0.5, 0.4])  # of the covariates on the log-odds of treatment
@@ -61,6 +61,11 @@ class Tools:
     matching_estimate: object = matching.matching_estimate
     effective_sample_size: object = effective_sample_size
     difference_in_means: object = difference_in_means
+    sessionise: object = behaviour.sessionise
+    fast_users: object = behaviour.fast_users
+    causal_table: object = behaviour.causal_table
+    history: object = behaviour.history
+    aa_p_values: object = behaviour.aa_p_values
 
 
 @dataclass(frozen=True)
