@@ -341,7 +341,8 @@ names = list(further)
 run.claim("looked at, late views and a late snapshot ruin it, and nothing else", ruined == [names[0], *names[4:]])
 run.claim("looked at: far below zero", further[names[0]].high < -ATE)
 run.claim("late views, late snapshot: near zero", all(abs(further[n].value) < ATE / 2 for n in names[4:]))
-run.claim("no weighted answer is flagged", not any(est.flags for est in [clean, *further.values()]))
+silent_on = [est for name, est in further.items() if "views" not in name]
+run.claim("of the weighted only late views can be flagged", not any(est.flags for est in [clean, *silent_on]))
 run.claim("the rules looked at effective rows and balance", {"effective rows", "balance"} <= set(clean.checks))
 robots = by_library[by_library["user_id"].isin(fast)]
 run.claim("crawlers are all shown, most of them buyers", robots["exposed"].all() and robots["consumed"].mean() > 0.5)
@@ -369,8 +370,9 @@ run.claim("views as of time zero change nothing", abs(at_zero.value - clean.valu
 # first sales of the display from the outcome to the history: {glue:text}`then_wednesday:.3f`.
 #
 # **No card says so.** The library refuses an estimate whose groups stay unbalanced, lose their effective rows or rest
-# on one row. It objected to none of the seven that are weighted, the ruined ones included. Its rules look at the rows
-# and columns that they are given; which rows are missing, and from which day a column is, they can't see.
+# on one row. To the pairs that were looked at and to Wednesday's snapshot it has nothing to object. (Late views can
+# trip the rule on balance in a week in which a few pairs have very many; don't count on it.) The rules look at the
+# rows and columns that they are given. Which rows are missing, and from which day a column is, they can't see.
 #
 # **Dropping rows changes the question, and sometimes no more.** Users above the median of activity *before* the week:
 # {glue:text}`then_active:.3f`, and the truth for their pairs is {glue:text}`then_active.truth:.3f`. That is another
