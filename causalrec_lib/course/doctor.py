@@ -182,8 +182,8 @@ def _accepted(found: list[Package]) -> Finding:
         return Finding("packages", "note", "the library has no metadata here", "install its wheel with pip")
     bad = [p for p in found if p.level == "fail"]
     if bad:
-        told = "; ".join(f"{p.name} {p.here or 'missing'}, needs {p.needs}" for p in bad)
-        return Finding("packages", "fail", told, "pip install " + " ".join(f"'{p.needs}'" for p in bad))
+        off = "; ".join(f"{p.name} {p.here or 'missing'}, needs {p.needs}" for p in bad)
+        return Finding("packages", "fail", off, "pip install " + " ".join(f"'{p.needs}'" for p in bad))
     other = sum(p.here != "" and p.level == "note" for p in found)
     absent = [p.name for p in found if not p.here]
     told = [f"{sum(p.level == 'ok' for p in found)} as pinned"]
