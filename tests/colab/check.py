@@ -52,7 +52,7 @@ def lab(solution: Path) -> str:
     stub = tagged(book, "exercise")[0]
     if [c.source for c in book.cells[:stub]] != [c.source for c in solved.cells[:stub]]:
         sys.exit(f"{student.name} is not its solution before the first stub, so nothing says that it runs")
-    return f"{checks} checks pass, {seconds:.0f} s; short lab open, {quick:.0f} s; student lab the same up to its stub"
+    return f"{checks} checks pass, {seconds:.0f} s; short lab open, {quick:.0f} s; student lab equal up to its stub"
 
 
 def main() -> None:
