@@ -55,7 +55,7 @@ test-site: $(READY) ## look at the built site in headless Chromium
 	@$(STAGE2) site
 	@$(PY) -m pytest tests/site -m site -rs $(PYTEST_ARGS)
 
-test-colab: $(READY) ## library tests and two labs under Colab's versions
+test-colab: $(READY) ## library tests and all labs under Colab's versions
 	@$(STAGE2) run-labs
 	@bash tests/colab/run.sh
 

@@ -1,4 +1,4 @@
-"""Put the registry of data sets, `data/sources.toml` and `data/cards`, into the wheel."""
+"""Put the registry of data sets (`data/sources.toml`, `data/cards`) and the pins into the wheel."""
 
 from pathlib import Path
 
@@ -14,7 +14,8 @@ class BuildWithRegistry(build_py):
     def _registry(self):
         files = [Path("data/sources.toml"), *(p.relative_to(HERE) for p in sorted(HERE.glob("data/cards/*.md")))]
         target = Path(self.build_lib) / "causalrec_lib" / "_registry"
-        return {str(target / f.relative_to("data")): str(f) for f in files}
+        placed = {str(target / f.relative_to("data")): str(f) for f in files}
+        return placed | {str(target / "constraints.txt"): "constraints.txt"}
 
     def run(self):
         """Build the modules, then copy."""

@@ -35,16 +35,22 @@ def _table(*columns: str, title: str | None = None) -> Table:
 
 @app.command("doctor")
 def _doctor() -> None:
-    """Say what is here, what is missing, and how to mend it."""
-    from causalrec_lib.course.doctor import examine
+    """Say what is here, what is missing, and how to mend it; in a checkout or with the library alone."""
+    from causalrec_lib.course.doctor import checkout, examine, packages
 
+    findings, versions = examine(), _table("package", "", "here", "pin", "needs")
+    for p in packages():
+        versions.add_row(p.name, f"[{_COLOR[p.level]}]{p.level}[/]", p.here or "-", p.pin or "-", p.needs)
+    if versions.row_count:
+        out.print(versions)
+        out.print()
     table = _table("what", "", "found", "mend")
-    findings = examine()
     for f in findings:
-        table.add_row(f.what, f"[{_COLOR[f.level]}]{f.level}[/]", f.found, f.mend)
+        table.add_row(f.what, f"[{_COLOR[f.level]}]{f.level}[/]", escape(f.found), escape(f.mend))
     out.print(table)
     bad = [f.what for f in findings if f.level == "fail"]
-    out.print(f"[red]Not ready: {', '.join(bad)}.[/]" if bad else "[green]Ready: make book[/]")
+    ready = f"[green]Ready: {'make book' if checkout() else 'run the first cell of a lab'}[/]"
+    out.print(f"[red]Not ready: {', '.join(bad)}.[/]" if bad else ready)
     raise typer.Exit(1 if bad else 0)
 
 

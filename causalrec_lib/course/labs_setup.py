@@ -17,7 +17,10 @@ from causalrec_lib.course.edition import git
 from causalrec_lib.course.labs_colab import Repository, repository
 from causalrec_lib.course.records import build_dir, repo_root
 
-SOURCES = ("causalrec_lib", "data", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
+SOURCES = (
+    *("causalrec_lib", "data", "pyproject.toml", "setup.py"),
+    *("MANIFEST.in", "constraints.txt", "README.md", "LICENSE"),
+)
 _PIP = ("pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check")
 _VERSION = re.compile(r'^version = "([^"+]+)"$', re.M)
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from causalrec_lib.course import records, site_assets
+from causalrec_lib.course import records, site_assets, site_exercises
 from causalrec_lib.course.site_layout import Layout, Repository, repository, toc
 from causalrec_lib.course.site_pages import SiteError, page, unfit, write
 from causalrec_lib.course.site_start import in_colab, map_of_parts, picture
@@ -114,6 +114,7 @@ def fingerprint(where: Layout) -> str:
 def _inputs(where: Layout) -> Iterable[Path]:
     yield from where.sources()
     yield from Path(__file__).parent.glob("*.py")
+    yield from Path(__file__).parent.glob("checks/*.py")
     yield from Path(__file__).parent.glob("*.toml")
     yield from Path(__file__).parents[1].glob("plots.py")
     yield from (where.root / "data").rglob("*.toml")
@@ -160,6 +161,8 @@ def collect(where: Layout, repo: Repository) -> int:
     for name, card in site_assets.data_cards().items():
         wanted.add(target := folder / "data" / f"{name}.md")
         write(target, card)
+    wanted.add(target := folder / f"{site_exercises.PAGE}.md")
+    write(target, site_exercises.exercise_page(where, repo))
     start = {"picture": picture(where), "map": map_of_parts(where), "colab": in_colab(where, repo)}
     for name, text in start.items():
         wanted.add(target := folder / "_start" / f"{name}.md")

@@ -39,6 +39,7 @@ REFERENCE = (
     "chapters/data/index",
     "chapters/reference/status",
     "tools",
+    "chapters/reference/exercises",
     "classroom",
     "reading",
     "bibliography",

@@ -89,7 +89,8 @@ def read(path: Path, folder: Path, wanted: dict[str, dict[str, str]]) -> Submiss
         own = checked(book)
         chapter = str(book["metadata"].get("course", {}).get("chapter", ""))
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as err:
-        return Submission(file, problem=f"not a notebook: {err}")
+        why = type(err.__cause__ or err).__name__
+        return Submission(file, problem=f"not a notebook ({why}); ask for what File > Download > .ipynb gives")
     short = re.match(r"[a-z]+/\d\d", chapter) or re.match(r"[a-z]+/\d\d", next(iter(own), ""))
     answers = wanted.get(short[0], own) if short else own
     if not answers:

@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from causalrec_lib.course import chapters, notebook
+from causalrec_lib.course.site_layout import PARTS
+
+PART = {title: folder for folder, title in PARTS.items()}
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = (
     "PyTorch",
@@ -104,6 +108,32 @@ def test_semester_covers_all_parts() -> None:
         "frontier",
     ):
         assert part in taught
+
+
+def test_semester_says_what_is_planned() -> None:
+    """A part without a chapter is planned in all its weeks; a part with chapters has a week that links to one."""
+    written = {c.source.parent.name for c in chapters.find(ROOT) if not c.is_page}
+    weeks: dict[str, list[str]] = {}
+    for row in rows(text("book/classroom.md"), "## A semester"):
+        weeks.setdefault(row[1].split(":")[0], []).append(row[2])
+    linked = {PART[title] for title, cells in weeks.items() if any("<chapters/" in cell for cell in cells)}
+    assert linked == written, "add the part's chapter to the semester plan, or take it out"
+    for title, cells in weeks.items():
+        assert all("<chapters/" in cell or cell == "planned" for cell in cells), title
+
+
+def test_afternoon_names_exercises_that_exist() -> None:
+    page = text("book/classroom.md")
+    plan = page[page.index("### Three hours") : page.index("### Groups")]
+    labs = re.findall(r"<chapters/(\w+/\d\d_\w+)>", plan)
+    named = re.findall(r"lab (\d), exercise (\d) \(\*(.+?)\*\)", plan)
+    assert len(labs) == 4 and len(named) >= 6
+    for lab, number, title in named:
+        chapter = chapters.get(labs[int(lab) - 1], ROOT).notebook
+        assert f"Exercise {number}: {title}" in dict(notebook.exercises(chapter)).values(), (lab, number, title)
+    headings = " ".join(notebook.text(c) for lab in labs for c in chapters.get(lab, ROOT).notebook["cells"])
+    for section in re.findall(r"chapter \d, \*(.+?)\*|show \*(.+?)\*", plan):
+        assert f"## {''.join(section)}\n" in headings, section
 
 
 def test_ten_references_are_answered() -> None:

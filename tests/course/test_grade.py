@@ -73,6 +73,7 @@ def test_each_notebook_gets_its_row(handed_in, tmp_path):
     assert verdicts["cem"] == ["timeout", "wrong", "passed", "passed"]
     assert verdicts["dan"] == ["open"] * 4 and rows["dan"]["name"] == ""
     assert rows["eve.ipynb"]["of"] == "0" and "not a notebook" in rows["eve.ipynb"]["notes"]
+    assert "Download" in rows["eve.ipynb"]["notes"] and str(handed_in) not in rows["eve.ipynb"]["notes"]
 
 
 def read(tmp_path, book):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -12,6 +13,7 @@ import pytest
 
 from causalrec_lib.course import site as builder
 from causalrec_lib.course.notebook import lab_name, load
+from causalrec_lib.course.site_exercises import exercise_page, exercises
 from causalrec_lib.course.site_layout import Layout, Repository
 from causalrec_lib.course.site_outputs import tables
 from causalrec_lib.course.site_pages import SiteError, buttons
@@ -113,6 +115,33 @@ def test_start_page_has_picture_map_and_a_way_to_colab(sample: Layout) -> None:
     assert parts.count("<div>") == 2
     assert "colab.research.google.com" in in_colab(sample, Repository("https://github.com/owner/course"))
     assert "http" not in in_colab(sample, Repository())
+
+
+def test_all_exercises_are_listed_with_task_kind_and_lab(sample: Layout) -> None:
+    page = exercise_page(sample, Repository())
+    for source in sample.sources():
+        chapter = sample.chapter(source)
+        headings = re.findall(r"^# ### Exercise (\d+: .+)$", source.read_text(encoding="utf-8"), re.M)
+        links = re.findall(rf'<a href="../../chapters/{chapter}.html#exercise-[^"]+">([^<]+)</a>', page)
+        assert [html.unescape(link) for link in links] == headings
+        assert (sample.lab(chapter, "student").name in page) == bool(headings)
+    rows = re.findall(r"^\| <a .*</a> \| (.+) \| (planted error|write it) \|$", page, re.M)
+    assert rows and page.count("\n| <a ") == len(rows)
+    there = exercise_page(sample, Repository("https://github.com/owner/course"))
+    assert "colab.research.google.com" in there and "colab" not in page
+
+
+@pytest.mark.parametrize(
+    ("heading", "said"),
+    [("Exercise 1.1: weights", "must read 'Exercise 2: title'"), ("Exercise 99: weights", "concepts/01.99")],
+)
+def test_an_exercise_that_no_check_answers_is_named(heading: str, said: str) -> None:
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": f"### {heading}"},
+        {"cell_type": "code", "metadata": {"tags": ["exercise"]}, "source": "..."},
+    ]
+    with pytest.raises(ValueError, match=said):
+        exercises(CHAPTER, {"cells": cells})
 
 
 @pytest.mark.parametrize("name", ["logo.svg", "favicon.svg"])

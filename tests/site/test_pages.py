@@ -66,6 +66,17 @@ def test_links_inside_the_site_lead_somewhere(site: Path, parsed: dict[Path, _Te
     assert lost == []
 
 
+def test_every_exercise_of_the_list_is_where_its_link_leads(site: Path, parsed: dict[Path, _Text]) -> None:
+    page = site / "chapters" / "reference" / "exercises.html"
+    links = [link for link in parsed[page].links if "#exercise-" in link]
+    lost = []
+    for link in links:
+        parts = urlsplit(link)
+        if parts.fragment not in parsed[(page.parent / unquote(parts.path)).resolve()].ids:
+            lost.append(link)
+    assert links and lost == []
+
+
 def test_chapters_show_stub_then_folded_solution(site: Path) -> None:
     seen = 0
     for path in sorted(site.glob("chapters/*/*.html")):

@@ -54,13 +54,56 @@ def test_doctor_gives_verdict_and_mend(monkeypatch, level, status, verdict):
 
 
 def test_doctor_looks_at_all_that_the_course_needs():
-    assert [f.what for f in doctor.examine()] == ["Python", "packages", "device", "data", "models", "free disk"]
+    looked_at = ["library", "Python", "packages", "device", "data", "models", "free disk"]
+    assert [f.what for f in doctor.examine()] == looked_at
+    assert {"numpy", "pandas", "scikit-learn", "dowhy", "torch"} <= {p.name for p in doctor.packages()}
 
 
 def test_doctor_names_a_package_off_its_pin(tmp_path):
     (tmp_path / "constraints.txt").write_text("numpy==0.1\nno-such-package==1.0\n")
-    found = doctor._packages(tmp_path)
+    found = doctor._pinned(tmp_path)
     assert found.level == "fail" and "pin 0.1" in found.found and "no-such-package missing" in found.found
+
+
+@pytest.mark.parametrize(
+    ("here", "optional", "level"),
+    [
+        ("2.1.3", False, "ok"),
+        ("2.1.3+cpu", False, "ok"),
+        ("2.4", False, "note"),
+        ("1.26", False, "fail"),
+        ("1.26", True, "fail"),
+        ("", False, "fail"),
+        ("", True, "note"),
+    ],
+)
+def test_outside_of_a_checkout_what_the_library_accepts_decides(here, optional, level):
+    package = doctor.Package("numpy", here, "2.1.3", "numpy>=2.0.2", optional)
+    assert package.level == level
+    found = doctor._accepted([package])
+    assert found.level == ("ok" if here == "" and optional else level)
+    assert found.mend == ("pip install 'numpy>=2.0.2'" if level == "fail" else "")
+
+
+def test_of_two_versions_on_the_path_the_imported_one_counts(tmp_path, monkeypatch):
+    for folder, version in (("first", "9.1"), ("second", "9.2")):
+        info = tmp_path / folder / f"made_up-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: made_up\nVersion: {version}\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "first"), str(tmp_path / "second"), *sys.path])
+    assert doctor._installed()["made-up"] == "9.1"
+
+
+def test_doctor_says_when_torch_is_broken(monkeypatch):
+    class Broken:
+        def find_spec(self, name, *_):
+            if name == "torch":
+                raise OSError("libcudart.so.12: cannot open shared object file")
+
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    found = doctor._device(None)
+    assert found.level == "fail" and "libcudart" in found.found
 
 
 def test_records_show_what_moved_and_update_writes_the_baseline(course):
@@ -123,8 +166,9 @@ def test_the_steps_of_a_chapter_name_its_own_files():
 
 def test_absent_data_are_no_fault_of_a_fresh_clone(tmp_path, monkeypatch):
     monkeypatch.setenv("CAUSALREC_CACHE", str(tmp_path))
-    found = doctor._stock("data", "data")
-    assert found.level == "note" and "make book fetches" in found.mend and "causalrec data fetch" in found.mend
+    for root, who in ((tmp_path, "make book fetches"), (None, "a lab's first cell fetches")):
+        found = doctor._stock("data", "data", root)
+        assert found.level == "note" and who in found.mend and "causalrec data fetch" in found.mend
 
 
 def test_an_unknown_chapter_is_named_with_the_known_ones():

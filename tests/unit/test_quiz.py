@@ -1,6 +1,9 @@
 """Quiz questions: every option explained, at least one right and one wrong, readable without a script."""
 
+import html
 import html.parser
+import itertools
+import re
 
 import pytest
 
@@ -33,6 +36,22 @@ def test_each_option_opens_by_itself():
     assert "script" not in outline.count
 
 
+def test_a_class_can_vote_by_letter_and_a_screen_reader_hears_it():
+    page = quiz("What?", GOOD)._repr_html_()
+    letters = re.findall(r"<summary><b>([A-F])\.</b> <span>(.*?)</span></summary>", page)
+    assert [f"{letter}. {html.unescape(option)}" for letter, option in letters] == [
+        line.strip() for line in repr(quiz("What?", GOOD)).splitlines()[1:]
+    ]
+    assert 'role="group" aria-label="Quiz question with 3 options"' in page
+
+
+def test_the_place_of_the_right_answer_is_no_habit():
+    orders = [{k: GOOD[k] for k in names} for names in itertools.permutations(GOOD)]
+    assert len({repr(quiz("What?", options)) for options in orders}) == 1
+    first = sum("A. Yes" in repr(quiz(f"What {k}?", GOOD)) for k in range(60))
+    assert 10 < first < 30
+
+
 def test_right_and_wrong_are_said_in_words_not_in_colour_only():
     page = quiz("What?", GOOD)._repr_html_()
     assert page.count("<strong>Right.</strong>") == 1
@@ -47,7 +66,10 @@ def test_text_is_escaped():
 
 def test_the_plain_form_keeps_the_answer_to_itself():
     text = repr(quiz("What?", GOOD))
-    assert text.splitlines() == ["What?", "  (a) Yes <really>", "  (b) No", "  (c) Perhaps"]
+    first, *rest = text.splitlines()
+    assert first == "What?"
+    assert [line[:5] for line in rest] == ["  A. ", "  B. ", "  C. "]
+    assert {line[5:] for line in rest} == set(GOOD)
 
 
 def test_later_changes_to_the_options_do_not_reach_the_quiz():

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from causalrec_lib import data
+from causalrec_lib.course.labs_setup import SOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("causalrec_lib", "data", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
 BUILD = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
 SETTING = """
 import sys
@@ -22,6 +22,7 @@ sys.path.insert(0, {site!r})
 QUESTIONS = """
 import causalrec_lib
 from causalrec_lib import data
+from causalrec_lib.course.labs_setup import SOURCES
 from causalrec_lib.course import ledger
 print(causalrec_lib.__file__)
 print(*data.names(group=None))
@@ -55,7 +56,8 @@ def test_the_wheel_ships_registry_cards_ledger_templates_and_types(unpacked):
     have = {str(p.relative_to(unpacked)) for p in unpacked.rglob("*") if p.is_file()}
     wanted = {str(p.relative_to(ROOT)) for p in (ROOT / "causalrec_lib").rglob("*.py")}
     wanted |= {f"causalrec_lib/_registry/cards/{n}.md" for n in data.names(group=None)}
-    wanted |= {"causalrec_lib/_registry/sources.toml", "causalrec_lib/py.typed", "causalrec_lib/course/ledger.toml"}
+    wanted |= {f"causalrec_lib/_registry/{n}" for n in ("sources.toml", "constraints.txt")}
+    wanted |= {"causalrec_lib/py.typed", "causalrec_lib/course/ledger.toml"}
     wanted |= {str(p.relative_to(ROOT)) for p in (ROOT / "causalrec_lib" / "course" / "templates").glob("*.*")}
     assert wanted - have == set()
     assert {p for p in have - wanted if ".dist-info/" not in p} == set(), "shipped and not needed"
@@ -75,3 +77,19 @@ def test_the_installed_library_finds_its_sets_and_cards(unpacked, tmp_path, monk
     if sys.platform == "linux":
         assert cache == f"{tmp_path / 'cache' / 'causalrec'} False"
     assert int(rows) > 0 and "\n".join(card) == str(data.card("coat"))
+
+
+def test_the_doctor_works_where_only_the_library_is(unpacked, tmp_path):
+    """In an empty folder without a network, as in a Colab session."""
+    code = SETTING.format(root=str(ROOT), site=str(unpacked))
+    code += "from causalrec_lib.course.cli import app\napp(['doctor'])\n"
+    setting = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "COLUMNS": "200", "CAUSALREC_OFFLINE": "1"}
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=setting, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    pin = next(p for p in (ROOT / "constraints.txt").read_text().splitlines() if p.startswith("numpy=="))
+    assert all(
+        word in done.stdout for word in ("installed without a checkout", pin[7:], "run the first cell of a lab")
+    )
