@@ -86,10 +86,18 @@ def code_cells(chapter: Chapter) -> Iterator[tuple[int, str, tuple[str, ...]]]:
 def trees(chapter: Chapter) -> Iterator[tuple[int, ast.Module]]:
     """Yield position and syntax tree of each code cell that is Python."""
     for k, source, _ in code_cells(chapter):
-        try:
-            yield k, ast.parse(source)
-        except SyntaxError:  # the rule `parses` reports it
-            continue
+        tree = parsed(source)
+        if tree is not None:  # the rule `parses` reports it
+            yield k, tree
+
+
+@functools.cache
+def parsed(source: str) -> ast.Module | None:
+    """The syntax tree of a cell; None if it is no Python. Nobody changes it, so it is made once."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return None
 
 
 def texts(chapter: Chapter) -> Iterator[tuple[int, str]]:

@@ -1,6 +1,7 @@
 """Form of glued numbers: recorded, with the field that the text asks for, and a format."""
 
 import ast
+import functools
 from collections import Counter
 
 from causalrec_lib.course import ledger, records
@@ -14,13 +15,18 @@ _PARTS = {"value", "se", "low", "high", "n", "ess", "size"}
 _OF_AN_ESTIMATE = {"se", "low", "high", "n", "ess"}
 
 
-def _records(chapter: Chapter) -> list[ast.Call]:
-    return [c for _, tree in trees(chapter) for c in calls(tree, "run.record") if c.args]
+def _code(chapter: Chapter) -> tuple[ast.Module, ...]:
+    return tuple(tree for _, tree in trees(chapter))
+
+
+@functools.cache
+def _records(code: tuple[ast.Module, ...]) -> list[ast.Call]:
+    return [c for tree in code for c in calls(tree, "run.record") if c.args]
 
 
 def recorded_names(chapter: Chapter) -> tuple[set[str], bool]:
     """Names that the code records, and whether some are only known when it runs."""
-    first = [c.args[0] for c in _records(chapter)]
+    first = [c.args[0] for c in _records(_code(chapter))]
     names = {a.value for a in first if isinstance(a, ast.Constant)}
     return names, len(names) < len(first)
 
@@ -34,7 +40,7 @@ def glue(chapter: Chapter) -> list[str]:
             problem = _glue_problem(chapter, key)
             if problem:
                 found.append(f"cell {k}: {{glue:text}}`{key}`: {problem}")
-    names = [c.args[0].value for c in _records(chapter) if isinstance(c.args[0], ast.Constant)]
+    names = [c.args[0].value for c in _records(_code(chapter)) if isinstance(c.args[0], ast.Constant)]
     twice = sorted({n for n in names if names.count(n) > 1})
     return found + [f"{n!r} is recorded twice; choose another name" for n in twice]
 
@@ -62,11 +68,12 @@ def _glue_problem(chapter: Chapter, key: str) -> str | None:
     return f"{other.id} records {name!r} without it" if field in lacking(other, name) else None
 
 
-def _values(chapter: Chapter) -> dict[str, ast.AST]:
+@functools.cache
+def _values(code: tuple[ast.Module, ...]) -> dict[str, ast.AST]:
     """What each name stands for, where it is assigned or defined once in the whole chapter."""
     found: dict[str, ast.AST] = {}
     stored: Counter[str] = Counter()
-    for _, tree in trees(chapter):
+    for tree in code:
         for n in ast.walk(tree):
             if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store):
                 stored[n.id] += 1
@@ -102,7 +109,7 @@ def is_number(node: ast.AST, values: dict[str, ast.AST]) -> bool:
 def lacking(chapter: Chapter, name: str) -> set[str]:
     """Fields that a record of this name is known to lack."""
     found = set()
-    for call in _records(chapter):
+    for call in _records(_code(chapter)):
         if not isinstance(call.args[0], ast.Constant) or call.args[0].value != name:
             continue
         given = {k.arg: k.value for k in call.keywords}
@@ -110,6 +117,6 @@ def lacking(chapter: Chapter, name: str) -> set[str]:
             continue
         found |= {"truth", "naive"} - set(given)
         value = call.args[1] if len(call.args) > 1 else given.get("value")
-        if value is not None and is_number(value, _values(chapter)):
+        if value is not None and is_number(value, _values(_code(chapter))):
             found |= _OF_AN_ESTIMATE
     return found
