@@ -44,8 +44,10 @@ book: $(READY) ## run every chapter and build the site
 chapters: $(READY) ## run every chapter
 	@$(STAGE2) run-chapters
 
+# A site that is there is brought up to date, so that the browser never looks at yesterday's; without one, the browser
+# tests build a small one from two sample chapters.
 test: $(READY) ## run all tests (chapters are run first, where they changed)
-	@$(STAGE2) run-labs run-second
+	@$(STAGE2) run-second $(if $(wildcard $(SITE)),site,run-labs)
 	@$(PY) -m pytest --numprocesses=$(JOBS) --dist=loadgroup $(PYTEST_ARGS)
 
 nightly: $(READY) ## the long version of the truth tests
