@@ -44,11 +44,13 @@ book: $(READY) ## run every chapter and build the site
 chapters: $(READY) ## run every chapter
 	@$(STAGE2) run-chapters
 
+# A file of tests stays on one worker, so that what it sets up (a world, a visit of every page) is set up once. Groups
+# by mark would be finer, but pytest 9.2 doesn't hear of those of xdist 3.8.
 # A site that is there is brought up to date, so that the browser never looks at yesterday's; without one, the browser
 # tests build a small one from two sample chapters.
 test: $(READY) ## run all tests (chapters are run first, where they changed)
 	@$(STAGE2) run-second $(if $(wildcard $(SITE)),site,run-labs)
-	@$(PY) -m pytest --numprocesses=$(JOBS) --dist=loadgroup $(PYTEST_ARGS)
+	@$(PY) -m pytest --numprocesses=$(JOBS) --dist=loadfile $(PYTEST_ARGS)
 
 nightly: $(READY) ## the long version of the truth tests
 	@$(PY) -m pytest tests/truth --nightly --numprocesses=$(JOBS) $(PYTEST_ARGS)
