@@ -50,7 +50,7 @@ chapters: $(READY) ## run every chapter
 # tests build a small one from two sample chapters.
 test: $(READY) ## run all tests (chapters are run first, where they changed)
 	@$(STAGE2) run-second $(if $(wildcard $(SITE)),site,run-labs)
-	@$(PY) -m pytest --numprocesses=$(JOBS) --dist=loadfile $(PYTEST_ARGS)
+	@$(PY) -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 nightly: $(READY) ## the long version of the truth tests
 	@$(PY) -m pytest tests/truth --nightly --numprocesses=$(JOBS) $(PYTEST_ARGS)
