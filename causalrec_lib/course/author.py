@@ -55,7 +55,7 @@ def steps(chapter: Chapter) -> list[Step]:
     Returns
     -------
     list of Step
-        Lint, form, run, labs, checks, time, baseline, second run.
+        Lint, form, run, labs, second run, checks, time, baseline.
     """
     root = repo_root() or Path.cwd()
     name = f"{chapter.part}_{chapter.source.stem[:2]}.py"
@@ -84,10 +84,8 @@ def steps(chapter: Chapter) -> list[Step]:
         ),
         Step("baseline", (*python, "pytest", "tests/regression/test_baselines.py", *quiet)),
     ]
-    if not chapter.after_chapters:
+    if not chapter.after_chapters:  # before the tests, which ask whether today's lab has run
         second = f"build/second/ci/{chapter.id}.ok"
-        here_python = f"PY={sys.executable}"
-        todo.append(
-            Step("second run", ("make", "--no-print-directory", "STAGE=2", "PROFILE=ci", here_python, second))
-        )
+        make = ("make", "--no-print-directory", "STAGE=2", "PROFILE=ci", f"PY={sys.executable}", second)
+        todo.insert(5, Step("second run", make))
     return todo
