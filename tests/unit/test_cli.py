@@ -158,7 +158,7 @@ def test_check_stops_where_going_on_makes_no_sense(course, monkeypatch):
 def test_the_steps_of_a_chapter_name_its_own_files():
     todo = author.steps(chapters.get("concepts/01"))
     names = [s.what for s in todo]
-    assert names.index("labs") < names.index("second run") < names.index("checks and labs' tests"), "each needs the last"
+    assert names.index("labs") < names.index("second run") < names.index("checks and labs' tests")
     assert "causalrec_lib/course/checks/concepts_01.py" in todo[0].command
     assert all("concepts/01" in " ".join(s.command) for s in todo[1:])
     for step in (s for s in todo if "pytest" in s.command):  # ids of chapters and of exercises both begin so
