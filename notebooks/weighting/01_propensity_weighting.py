@@ -413,7 +413,8 @@ plots.show(
     "are not worth their price (ATT left of the dashed line); those that doubling adds would be (right of it).",
 )
 
-# %% [markdown] The effect on the shown is {glue:text}`fit_att:.3f` (interval {glue:text}`fit_att.low:.3f` to
+# %% [markdown]
+# The effect on the shown is {glue:text}`fit_att:.3f` (interval {glue:text}`fit_att.low:.3f` to
 # {glue:text}`fit_att.high:.3f`, truth {glue:text}`fit_att.truth:.3f`): less than the seven sales per hundred that a
 # place costs. The displays that doubling adds make {glue:text}`fit_added:.3f` ({glue:text}`fit_added.low:.3f` to
 # {glue:text}`fit_added.high:.3f`, truth {glue:text}`fit_added.truth:.3f`): more than the price. So is doubling
@@ -575,7 +576,8 @@ plots.show(
     "allows). Three are honest. The fourth takes a row of weight ten for ten rows.",
 )
 
-# %% [markdown] The stacked error is {glue:text}`se_ratio_stacked:.2f` of the real scatter, the bootstrap
+# %% [markdown]
+# The stacked error is {glue:text}`se_ratio_stacked:.2f` of the real scatter, the bootstrap
 # {glue:text}`se_ratio_boot:.2f`, with weights held fixed {glue:text}`se_ratio_fixed:.2f`. (A scatter from
 # {glue:text}`weeks:d` weeks is itself uncertain by about {glue:text}`sd_uncertain:.0%`.) For the ATE, and with the
 # right propensity model, holding weights fixed errs on the wide side; for other crowds it can err to either side.
@@ -858,7 +860,8 @@ run.record("nhefs_orders_high", at_500.max(), kind="measured")
 run.record("nhefs_default_penalty", penalised[1.0], naive=crude)
 run.record("nhefs_strong_penalty", penalised[0.01], naive=crude)
 
-# %% [markdown] With a hundred steps the answer is {glue:text}`nhefs_ipw_100_steps:.3f`, with five hundred
+# %% [markdown]
+# With a hundred steps the answer is {glue:text}`nhefs_ipw_100_steps:.3f`, with five hundred
 # {glue:text}`nhefs_500_steps:.3f`, with five thousand {glue:text}`nhefs_ipw_5000_steps:.3f`. At five hundred,
 # {glue:text}`nhefs_orders:d` orders of the columns spread from {glue:text}`nhefs_orders_low:.3f` to
 # {glue:text}`nhefs_orders_high:.3f`, and the printed number is one of the crowd; the one that comes closest says
@@ -974,7 +977,8 @@ run.record("sharp_trusted", missed, kind="stochastic", mc_se=1)
 run.record("poor_balance_ess", answered.loc[answered["sharpness"] == 6, "ess"].median(), kind="stochastic",
            mc_se=1.25 * answered.loc[answered["sharpness"] == 6, "ess"].std() / np.sqrt(draws))  # fmt: skip
 
-# %% [markdown] At sharpness four the ESS rule stops {glue:text}`refused_4:.0%` of the weeks, at six
+# %% [markdown]
+# At sharpness four the ESS rule stops {glue:text}`refused_4:.0%` of the weeks, at six
 # {glue:text}`refused_6:.0%`. Look at the weeks that it lets through: at six their intervals cover in
 # {glue:text}`answered_cover_6:.0%`, and the median ESS *of those weeks*, {glue:text}`poor_balance_ess:.0f`, looks
 # healthy. **The ESS counts the rows that you have. It can't count the rows that were never drawn.** A pair that is
@@ -1224,7 +1228,8 @@ plots.show(
     "improves the AUC and widens the interval.",
 )
 
-# %% [markdown] Adding the coin lifts the AUC from {glue:text}`auc_right:.2f` to {glue:text}`auc_coin:.2f` and
+# %% [markdown]
+# Adding the coin lifts the AUC from {glue:text}`auc_right:.2f` to {glue:text}`auc_coin:.2f` and
 # multiplies the standard error by {glue:text}`coin_se_ratio:.2f`: a column that moves displays and not purchases
 # (an {term}`instrument`) removes no bias, it only pushes propensities to the ends. (It can even add some: the coin
 # enters this ranker's chances outside of the log-odds, so the logistic model with the coin is only nearly the right

@@ -361,7 +361,8 @@ plots.show(
     "and weights (green) centre on the truth, and most of them accept it.",
 )
 
-# %% [markdown] Over {glue:text}`weeks:,d` weeks, bias-corrected matching misses the truth by
+# %% [markdown]
+# Over {glue:text}`weeks:,d` weeks, bias-corrected matching misses the truth by
 # {glue:text}`bias_matched:.4f` on average (Monte-Carlo error {glue:text}`bias_matched_mc:.4f`; naive:
 # {glue:text}`bias_matched.naive:.4f`), and its interval covers in {glue:text}`covers_matched:.1%` of weeks
 # (Monte-Carlo error {glue:text}`covers_mc:.1%`). Its error formula takes the correcting regression as given, so
@@ -1163,7 +1164,8 @@ run.record("other_error_mc", error_mc)
 hit = "covers the truth" if million.covers(truth.att()) else "misses the truth, as one in twenty does"
 course.say(f"The interval of this million {hit}: a single log can't tell good luck, bad luck and bias apart.")
 
-# %% [markdown] The estimate is {glue:text}`million:.4f` (interval {glue:text}`million.low:.4f` to
+# %% [markdown]
+# The estimate is {glue:text}`million:.4f` (interval {glue:text}`million.low:.4f` to
 # {glue:text}`million.high:.4f`), and the whole interval lies under the offer: Mara takes it. The truth is
 # {glue:text}`million.truth:.4f`. To look for bias, here is the same estimator on {glue:text}`other_logs:d` other
 # logs of a hundred thousand pairs: {glue:text}`other_covers:.0f` intervals cover, and the mean error is

@@ -46,6 +46,13 @@ def myst(chapter: Chapter) -> list[str]:
     return found
 
 
+@rule(pages=True)
+def lost_words(chapter: Chapter) -> list[str]:
+    """No words beside a cell's marker: jupytext takes them for the cell's title, which no page shows."""
+    titled = ((k, cell.metadata.get("title")) for k, cell in enumerate(chapter.notebook.cells))
+    return [f"cell {k}: {words!r} stands beside the marker, where no page shows it" for k, words in titled if words]
+
+
 def _fences(text: str) -> Iterator[str]:
     inside = False
     for line in text.splitlines():

@@ -119,6 +119,8 @@ BROKEN = [
     ("myst", prose(":::{note}\nx"), "never closed"),
     ("myst", prose("See {numref}`fig`."), "numref"),
     ("myst", prose("(here)=\nx"), "label"),
+    ("lost_words", ("# %% [markdown]\n# The naive", "# %% [markdown] The naive"), "The naive answer"),
+    ("lost_words", ("# %%\nfig = plots", "# %% the figure\nfig = plots"), "the figure"),
     ("links", prose("See [the shop](../concepts/01_why_causal.md)."), "01_why_causal.md"),
     ("links", prose("See [the shop](01_why_causal.ipynb#log)."), "write {doc}"),
     ("links", prose("See [the shop][1].\n\n[1]: ../concepts/01_why_causal.py"), "01_why_causal.py"),
