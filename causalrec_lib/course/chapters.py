@@ -103,16 +103,30 @@ class Chapter:
         set of str
             Modules, or attributes of modules (`from a import b` gives both "a" and "a.b").
         """
-        found: set[str] = set()
-        for cell in self.notebook.cells:
-            if cell.cell_type != "code":
-                continue
-            for node in ast.walk(ast.parse(cell.source)):
-                if isinstance(node, ast.Import):
-                    found |= {a.name for a in node.names}
-                elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                    found |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
-        return {name for name in found if name.split(".")[0] == "causalrec_lib"}
+        code = [cell.source for cell in self.notebook.cells if cell.cell_type == "code"]
+        return {name for source in code for name in imported(source) if name.split(".")[0] == "causalrec_lib"}
+
+
+def imported(source: str) -> set[str]:
+    """Return the dotted names that code imports, relative ones left out.
+
+    Parameters
+    ----------
+    source : str
+        Python code.
+
+    Returns
+    -------
+    set of str
+        Modules, or attributes of modules (`from a import b` gives both "a" and "a.b").
+    """
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+    return found
 
 
 def find(root: Path | None = None) -> list[Chapter]:

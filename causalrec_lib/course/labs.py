@@ -13,7 +13,7 @@ from typing import Any
 from causalrec_lib.course import chapters, labs_cells, notebook
 from causalrec_lib.course.chapters import Chapter
 from causalrec_lib.course.labs_cells import only_numbers
-from causalrec_lib.course.labs_colab import Repository, extras, repository
+from causalrec_lib.course.labs_colab import extras
 from causalrec_lib.course.labs_exercises import reads_data, shortened
 from causalrec_lib.course.labs_glossary import Glossary
 from causalrec_lib.course.labs_markdown import Context, flatten, page_of, page_title
@@ -21,16 +21,14 @@ from causalrec_lib.course.labs_references import Bibliography
 from causalrec_lib.course.labs_setup import cautions, setup_cell, write_wheel
 from causalrec_lib.course.notebook import Cell, Notebook
 from causalrec_lib.course.records import Resolver, build_dir, repo_root
-from causalrec_lib.course.site_layout import repository as site_address
+from causalrec_lib.course.repository import NOWHERE, Repository, repository
 
 ROLES = ("student", "solution")
 KINDS = (*ROLES, "exercises")
 KEPT_TAGS = ("parameters", "exercise", "check", "quiz")
 
 
-def lab(
-    chapter: Chapter, role: str, context: Context, repo: Repository | None = None, short: bool = False
-) -> Notebook:
+def lab(chapter: Chapter, role: str, context: Context, repo: Repository = NOWHERE, short: bool = False) -> Notebook:
     """Return one lab notebook of a chapter.
 
     Parameters
@@ -167,7 +165,7 @@ def context_of(chapter: Chapter, root: Path, number: Callable[[str], str]) -> Co
     Context
         For one notebook.
     """
-    site = site_address(root).site
+    site = repository(root).site
 
     def place(target: str) -> str:
         page = page_of(chapter.id, target)

@@ -14,8 +14,8 @@ from importlib import resources
 from pathlib import Path
 
 from causalrec_lib.course.edition import git
-from causalrec_lib.course.labs_colab import Repository, repository
 from causalrec_lib.course.records import build_dir, repo_root
+from causalrec_lib.course.repository import Repository, repository
 
 SOURCES = (
     *("causalrec_lib", "data", "pyproject.toml", "setup.py"),
@@ -25,13 +25,13 @@ _PIP = ("pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-in
 _VERSION = re.compile(r'^version = "([^"+]+)"$', re.M)
 
 
-def setup_cell(repo: Repository | None, needed: Sequence[str], data: Sequence[str]) -> str:
+def setup_cell(repo: Repository, needed: Sequence[str], data: Sequence[str]) -> str:
     """Return the code of the set-up cell.
 
     Parameters
     ----------
-    repo : Repository or None
-        Where to install from; without it, and where a wheel lies beside the lab, the wheel is installed.
+    repo : Repository
+        Where to install from; without an address, and where a wheel lies beside the lab, the wheel is installed.
     needed : sequence of str
         Extras of the library.
     data : sequence of str
@@ -43,7 +43,7 @@ def setup_cell(repo: Repository | None, needed: Sequence[str], data: Sequence[st
         Code that installs and fetches inside of Google Colab only.
     """
     extras = f"[{','.join(needed)}]" if needed else ""
-    source = f"causalrec-lib{extras} @ git+{repo.url}@{repo.ref}" if repo else ""
+    source = f"causalrec-lib{extras} @ git+{repo.url}@{repo.ref}" if repo.installable else ""
     cell = resources.files("causalrec_lib.course").joinpath("templates/setup_cell.py.txt").read_text(encoding="utf-8")
     for name, value in {"SOURCE": source, "EXTRAS": extras, "DATA": list(data)}.items():
         cell = cell.replace(f"@{name}@", json.dumps(value))
@@ -85,14 +85,14 @@ def version(root: Path) -> str:
     return f"{plain}+g{commit}{'.dirty' if dirty(root) else ''}" if commit else plain
 
 
-def cautions(root: Path, repo: Repository | None) -> list[str]:
+def cautions(root: Path, repo: Repository) -> list[str]:
     """Return what a teacher should know before handing out these labs.
 
     Parameters
     ----------
     root : pathlib.Path
         The course's folder.
-    repo : Repository or None
+    repo : Repository
         Where Colab installs the library from.
 
     Returns
@@ -101,7 +101,7 @@ def cautions(root: Path, repo: Repository | None) -> list[str]:
         Sentences; empty if all is well.
     """
     told = []
-    if repo is None:
+    if not repo.installable:
         told.append(
             "No address of the course is known, so in Colab each student uploads the wheel beside the labs. "
             "With CAUSALREC_REPO_URL set, the first cell installs from there."
@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=build_dir() / "labs" / ".address")
     out, root = parser.parse_args().out, repo_root() or Path.cwd()
     repo = repository(root)
-    text = f"{repo.url if repo else ''}\n{repo.ref if repo else ''}\n{version(root)}\n"
+    text = f"{repo.url}\n{repo.ref}\n{version(root)}\n"
     if not out.is_file() or out.read_text(encoding="utf-8") != text:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")

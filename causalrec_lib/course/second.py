@@ -13,10 +13,10 @@ from typing import Any
 
 from causalrec_lib.course import chapters, labs, notebook
 from causalrec_lib.course.chapters import Chapter
-from causalrec_lib.course.labs_colab import repository
 from causalrec_lib.course.labs_markdown import Context
 from causalrec_lib.course.notebook import Cell, Notebook
 from causalrec_lib.course.records import build_dir, repo_root
+from causalrec_lib.course.repository import repository
 from causalrec_lib.course.runner import paths
 
 INJECTED = "injected-parameters"

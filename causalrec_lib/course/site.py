@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from causalrec_lib.course import records, site_assets, site_exercises
-from causalrec_lib.course.site_layout import Layout, Repository, repository, toc
+from causalrec_lib.course.repository import Repository, repository
+from causalrec_lib.course.site_layout import Layout, toc
 from causalrec_lib.course.site_pages import SiteError, page, unfit, write
 from causalrec_lib.course.site_start import in_colab, map_of_parts, picture
 
@@ -104,7 +105,7 @@ def fingerprint(where: Layout) -> str:
     total = hashlib.sha256()
     repo = repository(where.root)
     tools = {name: importlib.metadata.version(name) for name in _TOOLS}
-    total.update(json.dumps([where.profile, vars(repo), tools], sort_keys=True).encode())
+    total.update(json.dumps([where.profile, vars(repo) | {"ref": ""}, tools], sort_keys=True).encode())
     for path in sorted(_inputs(where)):
         total.update(f"{path}\0{path.stat().st_size}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())

@@ -10,7 +10,8 @@ from docutils.nodes import make_id  # type: ignore[import-untyped]
 from causalrec_lib.course import notebook
 from causalrec_lib.course.check import load
 from causalrec_lib.course.notebook import Notebook
-from causalrec_lib.course.site_layout import Layout, Repository
+from causalrec_lib.course.repository import Repository
+from causalrec_lib.course.site_layout import Layout
 from causalrec_lib.course.site_pages import buttons
 from causalrec_lib.course.site_start import title
 

@@ -1,20 +1,14 @@
-"""Where the site's pieces lie, what its address is, and which pages stand in which part."""
+"""Where the site's pieces lie, and which pages stand in which part."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
-import subprocess
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from causalrec_lib.course.labs_colab import public_url
 from causalrec_lib.course.notebook import lab_name
 
 PARTS = {
@@ -160,107 +154,6 @@ class Layout:
             build/labs/<part>_<name>_<kind>.ipynb
         """
         return self.build / "labs" / lab_name(chapter, kind)
-
-
-@dataclass(frozen=True)
-class Repository:
-    """Where the course's source is published.
-
-    Parameters
-    ----------
-    url : str
-        Web address without a trailing slash; empty if it is not published.
-    branch : str
-        Branch of the sources.
-    pages : str
-        Branch of the built site, from which Colab opens the labs.
-    site : str
-        Web address of the built site; empty if unknown.
-    """
-
-    url: str = ""
-    branch: str = "main"
-    pages: str = "gh-pages"
-    site: str = ""
-
-    @property
-    def slug(self) -> str:
-        """Owner and name on GitHub, or an empty string elsewhere."""
-        match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+)", self.url)
-        return match[1] if match else ""
-
-    def colab(self, path: str) -> str:
-        """Return the address that opens a file of the built site in Colab.
-
-        Parameters
-        ----------
-        path : str
-            Path below the root of the site.
-
-        Returns
-        -------
-        str
-            The address; empty if the course is not on GitHub.
-        """
-        if not self.slug:
-            return ""
-        return f"https://colab.research.google.com/github/{self.slug}/blob/{self.pages}/{path}"
-
-    def blob(self, path: str) -> str:
-        """Return the address of a source file.
-
-        Parameters
-        ----------
-        path : str
-            Path below the root of the course.
-
-        Returns
-        -------
-        str
-            The address; empty if the course is not published.
-        """
-        return f"{self.url}/blob/{self.branch}/{path}" if self.url else ""
-
-
-def repository(root: Path) -> Repository:
-    """Find where the course is published: CAUSALREC_REPO_URL, pyproject's [tool.causalrec], or the git remote.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-        The course.
-
-    Returns
-    -------
-    Repository
-        With an empty address if none of them is set.
-
-    Raises
-    ------
-    ValueError
-        If the setting is no web address.
-    """
-    project = root / "pyproject.toml"
-    table = tomllib.loads(project.read_text(encoding="utf-8")).get("tool", {}) if project.is_file() else {}
-    setting: dict[str, str] = table.get("causalrec", {})
-    given = os.environ.get("CAUSALREC_REPO_URL", setting.get("repository", ""))
-    url = public_url(given or _remote(root)) or ""
-    if not re.match(r"https?://[\w-]+(\.[\w-]+)*\.[a-zA-Z]{2,}/", url):  # a path or this machine: nothing to link to
-        url = ""
-    if given and not url:
-        raise ValueError(f"CAUSALREC_REPO_URL must be an address like https://github.com/OWNER/NAME, not {given!r}.")
-    found = Repository(url, setting.get("branch", "main"), setting.get("pages", "gh-pages"), setting.get("site", ""))
-    if found.slug and not found.site:
-        owner, name = found.slug.split("/")
-        found = Repository(url, found.branch, found.pages, f"https://{owner.lower()}.github.io/{name}/")
-    return found
-
-
-def _remote(root: Path) -> str:
-    if shutil.which("git") is None:
-        return ""
-    command = ["git", "-C", str(root), "remote", "get-url", "origin"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def toc(layout: Layout) -> str:

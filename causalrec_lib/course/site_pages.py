@@ -12,7 +12,8 @@ from pathlib import Path
 from causalrec_lib.course import notebook, records
 from causalrec_lib.course.freshness import stale
 from causalrec_lib.course.notebook import Cell, Notebook
-from causalrec_lib.course.site_layout import Layout, Repository
+from causalrec_lib.course.repository import Repository
+from causalrec_lib.course.site_layout import Layout
 from causalrec_lib.course.site_outputs import figures, tables
 
 _H1 = re.compile(r"^# .+$", re.M)

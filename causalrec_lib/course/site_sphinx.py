@@ -11,7 +11,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from causalrec_lib.course import records
-from causalrec_lib.course.site_layout import Layout, repository
+from causalrec_lib.course.repository import repository
+from causalrec_lib.course.site_layout import Layout
 
 _ICONS = re.compile(r'<script defer src="[^"]*scripts/fontawesome\.js[^"]*"></script>\s*')
 _MENDED = (

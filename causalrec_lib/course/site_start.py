@@ -6,7 +6,8 @@ import re
 
 from causalrec_lib.course import notebook
 from causalrec_lib.course.notebook import Notebook
-from causalrec_lib.course.site_layout import PARTS, Layout, Repository
+from causalrec_lib.course.repository import Repository
+from causalrec_lib.course.site_layout import PARTS, Layout
 from causalrec_lib.course.site_outputs import figures
 
 ABOUT = {

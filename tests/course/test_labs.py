@@ -16,12 +16,13 @@ import pytest
 
 from causalrec_lib.course import labs, labs_cells, labs_setup, notebook, runner, second
 from causalrec_lib.course.chapters import Chapter
-from causalrec_lib.course.labs_colab import Repository, extras, public_url, repository
+from causalrec_lib.course.labs_colab import extras
 from causalrec_lib.course.labs_glossary import Glossary
 from causalrec_lib.course.labs_markdown import Context, flatten, leftovers, page_title
 from causalrec_lib.course.labs_references import Bibliography
 from causalrec_lib.course.labs_setup import cautions, setup_cell, version
 from causalrec_lib.course.records import Resolver, record_path
+from causalrec_lib.course.repository import NOWHERE, Repository, public_url, repository
 
 from . import form
 from .form_gate import LABS, need_form
@@ -482,12 +483,22 @@ def test_only_addresses_on_the_web_are_used_and_no_name_or_password_is_shown(add
 def test_the_address_comes_from_the_environment_then_the_settings(tmp_path, monkeypatch):
     for name in ("CAUSALREC_REPO_URL", "CAUSALREC_REPO_REF"):
         monkeypatch.delenv(name, raising=False)
-    assert repository(tmp_path) is None
+    assert repository(tmp_path) == NOWHERE
+    assert not Repository("https://example.org/a/b").installable
     (tmp_path / "pyproject.toml").write_text('[tool.causalrec]\nrepository = "https://example.org/a/b"\nref = "v2"\n')
     assert repository(tmp_path) == Repository("https://example.org/a/b", "v2")
     monkeypatch.setenv("CAUSALREC_REPO_URL", "git@example.org:c/d.git")
     monkeypatch.setenv("CAUSALREC_REPO_REF", "v3")
     assert repository(tmp_path) == Repository("https://example.org/c/d", "v3")
+    monkeypatch.setenv("CAUSALREC_REPO_URL", "https://github.com/Ann/course.git")
+    assert repository(tmp_path).site == "https://ann.github.io/course/", "where a site of GitHub lies"
+
+
+@pytest.mark.parametrize("address", ["../course", "https://localhost/a/b", "a course"])
+def test_an_address_that_nobody_else_can_open_is_refused_as_a_setting(tmp_path, monkeypatch, address):
+    monkeypatch.setenv("CAUSALREC_REPO_URL", address)
+    with pytest.raises(ValueError, match="must be an address like"):
+        repository(tmp_path)
 
 
 class Pip:
@@ -541,7 +552,7 @@ def test_a_wheel_in_the_folder_goes_before_the_address(monkeypatch, capsys, tmp_
     wheel = tmp_path / "causalrec_lib-0.1.0+gabc-py3-none-any.whl"
     wheel.write_bytes(b"1")
     (tmp_path / "causalrec_lib-0.1.0+gabc-py3-none-any (1).whl").write_bytes(b"a second upload: pip refuses its name")
-    for repo in (REPO, None):
+    for repo in (REPO, NOWHERE):
         asked, _ = run_setup(setup_cell(repo, ["causal"], []), monkeypatch, colab=True, here=False)
         assert asked[0][-1] == f"{wheel.name}[causal]"
     assert "any.whl[causal] (0.0 MB)" in capsys.readouterr().out
@@ -549,7 +560,7 @@ def test_a_wheel_in_the_folder_goes_before_the_address(monkeypatch, capsys, tmp_
 
 def test_without_wheel_and_address_a_student_is_told_what_to_do(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    cell = setup_cell(None, [], [])
+    cell = setup_cell(NOWHERE, [], [])
     assert run_setup(cell, monkeypatch, colab=True) == ([], []), "installed already"
     with pytest.raises(RuntimeError, match=r"Ask your teacher for the wheel; upload it with the folder icon.*again"):
         run_setup(cell, monkeypatch, colab=True, here=False)
@@ -560,7 +571,7 @@ def test_outside_of_colab_a_missing_library_is_named(monkeypatch, tmp_path):
     with pytest.raises(RuntimeError, match=r"not installed here.*pip install causalrec-lib @ git\+https://example"):
         run_setup(setup_cell(REPO, [], []), monkeypatch, colab=False, here=False)
     with pytest.raises(RuntimeError, match=r"pip install FILE, where FILE is causalrec_lib-\.\.\.\.whl"):
-        run_setup(setup_cell(None, [], []), monkeypatch, colab=False, here=False)
+        run_setup(setup_cell(NOWHERE, [], []), monkeypatch, colab=False, here=False)
 
 
 def test_a_failed_install_stops_with_what_pip_said(monkeypatch, tmp_path):
@@ -621,7 +632,7 @@ def test_a_teacher_is_warned_of_changes_and_of_a_commit_that_nobody_can_fetch(tm
     git("push", "--quiet", "origin", "HEAD")
     assert cautions(root, repo) == []
     assert cautions(root, Repository(repo.url, "v1")) == [], "a chosen tag is the teacher's word"
-    assert "uploads the wheel" in cautions(root, None)[0]
+    assert "uploads the wheel" in cautions(root, NOWHERE)[0]
     (root / "notebooks" / "new.py").write_text("1")
     assert "not committed" in cautions(root, repo)[0]
     assert version(root).endswith(".dirty")

@@ -13,8 +13,9 @@ import pytest
 
 from causalrec_lib.course import site as builder
 from causalrec_lib.course.notebook import lab_name, load
+from causalrec_lib.course.repository import Repository
 from causalrec_lib.course.site_exercises import exercise_page, exercises
-from causalrec_lib.course.site_layout import Layout, Repository
+from causalrec_lib.course.site_layout import Layout
 from causalrec_lib.course.site_outputs import tables
 from causalrec_lib.course.site_pages import SiteError, buttons
 from causalrec_lib.course.site_start import in_colab, map_of_parts, picture
