@@ -199,6 +199,20 @@ def _show_records(chapter: str, profile: str, update: bool, everything: bool) ->
     return update or not moved
 
 
+@app.command("prose")
+def _prose(chapter: str, profile: Profile = "ci") -> None:
+    """Show a chapter's sentences with their numbers, for every seed that was run: is what they say so?"""
+    from causalrec_lib.course import chapters, prose
+
+    found = _or_exit(chapters.get, chapter)
+    rows = _or_exit(lambda: list(prose.paragraphs(found, profile)))
+    ran = " | ".join(str(seed) for seed in prose.seeds(found, profile))
+    for line, text in rows:
+        out.print(f"{found.source.name}:{line}", style="dim", highlight=False)
+        out.print(f"{text}\n", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"{len(rows)} paragraphs with numbers; seeds {ran}. More: causalrec run {found.id} --seed 7")
+
+
 @app.command("check")
 def _check(chapter: str) -> None:
     """Do all that a finished chapter must pass: lint, run, form, checks, labs, baseline, second run."""

@@ -15,7 +15,7 @@ from typing import Literal
 Kind = Literal["closed_form", "stochastic", "exact", "measured"]
 COURSE_SEED = 2026
 FIELDS = ("value", "se", "low", "high", "truth", "naive", "n", "ess")
-_GLUE = re.compile(r"\{glue:text\}`([^`]+)`")
+GLUE = re.compile(r"\{glue:text\}`([^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def glue_keys(text: str) -> Iterator[str]:
     str
         For example "ate_ipw.se:.3f".
     """
-    for m in _GLUE.finditer(text):
+    for m in GLUE.finditer(text):
         yield m[1]
 
 
@@ -301,4 +301,4 @@ class Resolver:
         str
             The text with numbers.
         """
-        return _GLUE.sub(lambda m: self.text(m[1], chapter), markdown)
+        return GLUE.sub(lambda m: self.text(m[1], chapter), markdown)

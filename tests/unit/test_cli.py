@@ -143,6 +143,18 @@ def test_another_seed_is_kept_apart(course, monkeypatch):
     assert not records.record_path(ID, "ci").exists()
 
 
+def test_prose_needs_a_run_and_shows_the_seeds(course, monkeypatch):
+    (course / "x.py").write_text("# %% [markdown]\n# Off by {glue:text}`ate:.1f`.\n")
+    monkeypatch.setattr(chapters, "get", lambda _: chapters.Chapter(course / "x.py"))
+    done = call("prose", "x")
+    assert done.exit_code == 1 and "has not run" in done.output
+    where = chapters.Chapter(course / "x.py").id
+    records.write(records.record_path(where, "ci"), {}, {"ate": records.Record(3.0)})
+    done = call("prose", "x")
+    assert done.exit_code == 0 and "x.py:2" in done.output and "Off by 3.0." in done.output
+    assert "seeds 2026" in done.output
+
+
 def test_check_stops_where_going_on_makes_no_sense(course, monkeypatch):
     def step(what, code, needed=False):
         return author.Step(what, (sys.executable, "-c", f"print('told by {what}'); raise SystemExit({code})"), needed)
