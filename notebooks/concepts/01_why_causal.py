@@ -25,7 +25,7 @@
 # would have bought the item had it *not* been shown. The bestseller of the report made
 # {glue:text}`best_caused:,d` sales: the displays put off more people than they won.
 #
-# Further down is an item that hardly anybody knows, shown to {glue:text}`quiet_shown:,d` people and bought by
+# Further down is an item that few people know, shown to {glue:text}`quiet_shown:,d` people and bought by
 # {glue:text}`quiet_bought:,d`. Without the display, {glue:text}`quiet_anyway:,d` would have bought it. That slot made
 # {glue:text}`quiet_caused:,d` sales, and no column of the report says that it works and the first does not.
 #
@@ -52,7 +52,7 @@ PROFILE = "ci"
 SEED = 2026
 
 # %%
-import time
+import timeit
 import tracemalloc
 
 import matplotlib.pyplot as plt
@@ -122,16 +122,22 @@ fig.legend(loc="outside lower center", ncols=1)
 plots.show(
     fig,
     alt="Stacked bars over ten popularity groups. Purchases per hundred displays are about equally many in "
-    "the first and the last group. Most of them are caused by the display for little-known items; nearly all "
-    "would have happened anyway for the most popular ones, where more sales are put off than made.",
+    "the first and the last group, somewhat fewer in the seventh to ninth. Most of them are caused by the display "
+    "for little-known items; nearly all would have happened anyway for the most popular ones, where more sales are "
+    "put off than made.",
     caption="Purchases per hundred displays, split by what the display did. The log sees grey and blue as one "
-    "bar; the first and the last are about equally tall. Blue shrinks from most of the bar to nearly nothing; orange "
-    "counts sales that the display put off.",
+    "bar, and the first bar is about as tall as the last. The share of blue shrinks from most of the bar to nearly "
+    "nothing; orange counts sales that the display put off.",
 )
+top = report.nlargest(100, "bought")
 kept, made, lost = (hundred.iloc[:, k] for k in range(3))
 height = kept + made
-ends = height.iloc[-1] / height.iloc[0]
-run.claim("the first and the last bar are about equally tall", 0.85 < ends < 1.15, ratio=ends)
+first_to_last = height.iloc[-1] / height.iloc[0]
+run.claim("the first and the last bar are about equally tall", 0.85 < first_to_last < 1.15, ratio=first_to_last)
+run.claim("somewhat lower in the seventh to ninth", height[[7, 8, 9]].max() < 0.95 * height[[1, 10]].min())
+run.claim("the share of blue shrinks at every step", (made / height).is_monotonic_decreasing)
+run.claim("popular items are shown most", report["shown"].groupby(decile).mean().is_monotonic_increasing)
+run.claim("few know the quiet item, and it is further down", decile[quiet] <= 2 and quiet not in top.index)
 run.claim("little-known items: most purchases are made by the display", made.iloc[0] > 0.75 * height.iloc[0])
 run.claim("popular items: nearly all would have happened anyway", kept.iloc[-1] > 0.9 * height.iloc[-1])
 run.claim("popular items: more is put off than made", -lost.iloc[-1] > made.iloc[-1])
@@ -143,13 +149,15 @@ for name, item in (("best", best), ("quiet", quiet)):
     for column in ("shown", "bought", "anyway"):
         run.record(f"{name}_{column}", report.loc[item, column])
     run.record(f"{name}_caused", report.loc[item, "made"], naive=report.loc[item, "bought"])
-top = report.nlargest(100, "bought")
 run.record("top100_made", top["made"].sum(), naive=top["bought"].sum())
 run.record("top100_bought", top["bought"].sum())
 on_average = exact[["p1", "tau"]].mul(exact["propensity"], axis=0).groupby(week["item"]).sum()  # sold, made; a week
 leaders = on_average.nlargest(100, "p1")
 run.record("top100_lost", -leaders["tau"].sum(), naive=-leaders["p1"].sum())
 run.claim("over many weeks displaying the best sellers loses sales", leaders["tau"].sum() < 0)
+own_weeks = on_average.loc[top.index, "tau"].sum()  # of this week's hundred
+run.claim("this week's plus was luck", own_weeks < 0 < top["made"].sum(), expected=own_weeks)
+run.record("top100_own_lost", -own_weeks, naive=-top["made"].sum())
 run.claim("the best sellers of many weeks are not quite this week's", set(leaders.index) != set(top.index))
 run.record("top_bought", height.iloc[-1])
 run.record("top_net", (made + lost).iloc[-1], naive=height.iloc[-1])
@@ -163,8 +171,9 @@ run.record("share_put_off", float((exact["tau"] < 0).mean()))
 # {glue:text}`low_net:.1f`. To the log these are two bars of about the same height. Sorting by purchases makes it
 # worse: popular items are shown most, so the slots that do least come on top. The hundred items that lead this week's
 # report sold {glue:text}`top100_bought:,d` pieces from the page, of which the page made
-# {glue:text}`top100_made:+,d`. That was luck: over many weeks, the hundred best sellers (not quite the same hundred)
-# *lose* {glue:text}`top100_lost:,.0f` sales a week by being displayed.
+# {glue:text}`top100_made:+,d`. That plus was luck: in an average week the same hundred *lose*
+# {glue:text}`top100_own_lost:,.0f` sales by being displayed. The hundred best sellers of many weeks, not quite the
+# same items, lose {glue:text}`top100_lost:,.0f` a week.
 #
 # :::{note}
 # How much of this is our doing? All of it: we wrote the shop, and for {glue:text}`share_put_off:.0%` of its pairs a
@@ -355,33 +364,38 @@ plots.show(
     "scale, is high up to one and collapses above it.",
     caption="A recommender that learns from its own counts, after twenty weeks (small dots: single runs). The "
     "dashboard (grey) is happier with every step to the right. What displays make (blue) has its best near "
-    "proportional learning and is gone beyond it, where few items get all the attention.",
+    "proportional learning. Beyond it blue falls, and at the last step, where a handful of items gets nearly all "
+    "the attention, it is below zero.",
 )
 lift, items_left = after["lift"], after["effective_items"]
+least, most = ends.groupby("s")["lift"].min(), ends.groupby("s")["lift"].max()  # of the single runs
 run.claim("the dashboard rises with every step of s", after["reward"].is_monotonic_increasing)
 run.claim("proportional counts: displays make more than at first, and than at random",
-          lift[1.0] > max(first["lift"], truth.ate()))  # fmt: skip
-run.claim("the best is near one", lift.idxmax() in (0.8, 1.0))
-run.claim("above one it turns", lift[1.5] < 0 and lift[1.2] < 0.75 * lift[1.0])
+          least[1.0] > max(first["lift"], truth.ate()))  # fmt: skip
+run.claim("the best is near one, in each run", most[0.5] < least[0.8] and most[1.2] < min(least[0.8], least[1.0]))
+run.claim("above one it turns, in each run", most[1.5] < 0 and most[1.2] < 0.75 * lift[1.0])
 run.claim("above one attention collapses", items_left[1.5] < items_left[1.2] < items_left[1.0] / 4)
+run.claim("a handful gets nearly all", ends.loc[ends["s"] == 1.5, "effective_items"].max() < 10)
 run.claim("what is left would have been bought anyway", after["anyway"].is_monotonic_increasing)
 
 # %% tags=["remove-input"]
 rated = last_week("weighted", 4.0)["lift"]
-run.claim("clicks per display make more than counts ever do", rated.mean() > lift.max())
+run.claim("clicks per display make more than counts ever do, in each run", rated.min() > most.max())
 run.record("loop_rated_lift", rated.mean(), kind="stochastic", mc_se=rated.std() / np.sqrt(n_runs))
 for column, name in (("reward", "reward"), ("lift", "lift"), ("anyway", "anyway"), ("effective_items", "items")):
     for s in (1.0, 1.2, 1.5):
         noise = ends.loc[ends["s"] == s, column].std() / np.sqrt(n_runs)
         run.record(f"loop_{name}_s{10 * s:.0f}", after.loc[s, column], kind="stochastic", mc_se=noise)
+run.record("loop_runs", n_runs)
 run.record("loop_reward_first", first["reward"])
 run.record("loop_lift_first", first["lift"])
 run.record("loop_items_first", first["effective_items"])
 
 # %% [markdown]
 # Learning in proportion does good here. At $s = 1$ a display makes {glue:text}`loop_lift_s10:.3f` sales after
-# twenty weeks; in the first week it made {glue:text}`loop_lift_first:.3f`, and items drawn at random would make
-# {glue:text}`ate:.3f`. The effective number of items (the exponential of the entropy of their shares) is still
+# twenty weeks (a mean of {glue:text}`loop_runs:d` runs, as are the numbers below; dots show how far runs differ); in
+# the first week it made {glue:text}`loop_lift_first:.3f`, and items drawn at random would make {glue:text}`ate:.3f`.
+# The effective number of items (the exponential of the entropy of their shares) is still
 # {glue:text}`loop_items_s10:.0f`. Above one it turns. At $s = 1.2$ that number is {glue:text}`loop_items_s12:.0f`
 # and a display makes {glue:text}`loop_lift_s12:.3f`; at $s = 1.5$ it is {glue:text}`loop_items_s15:.0f`, and
 # displays put off more than they sell ({glue:text}`loop_lift_s15:.3f`).
@@ -389,8 +403,8 @@ run.record("loop_items_first", first["effective_items"])
 # Why? What was shown got sales, what got sales is shown {cite:p}`chaney2018algorithmic`: a {term}`feedback loop`.
 # Above one a lead grows by itself, and those that lead are items that people find anyway. At $s = 1.5$
 # {glue:text}`loop_anyway_s15:.0%` of the people who are shown something would have bought it without the display, at
-# $s = 1$ {glue:text}`loop_anyway_s10:.0%`. The dashboard can't tell: it shows {glue:text}`loop_reward_s10:.2f` where
-# displays do most and {glue:text}`loop_reward_s15:.2f` where they do harm.
+# $s = 1$ {glue:text}`loop_anyway_s10:.0%`. The dashboard can't tell: it shows {glue:text}`loop_reward_s10:.2f` at
+# $s = 1$, where displays do good, and {glue:text}`loop_reward_s15:.2f` at $s = 1.5$, where they do harm.
 #
 # Counts mix up how well an item sells and how often it was shown. With purchases *per display* in place of counts,
 # and $s = 4$, displays make {glue:text}`loop_rated_lift:.3f`, more than with counts at any $s$ of the figure. That
@@ -447,7 +461,9 @@ mean_slot = ranked.groupby("sponsored")["position"].mean()
 run.record("mean_slot_sponsored", mean_slot[1])
 run.record("mean_slot_others", mean_slot[0])
 run.claim("all slots together, sponsored items win", pooled_gap.low > 0)
-run.claim("slot by slot they lose everywhere", bool((by_slot[1] < by_slot[0]).all()))
+slot_noise = ranked.pivot_table("clicked", index="position", columns="sponsored", aggfunc="sem")
+in_se = (by_slot[1] - by_slot[0]) / np.hypot(slot_noise[0], slot_noise[1])
+run.claim("slot by slot they lose everywhere", in_se.max() < -3, nearest=in_se.max())
 run.claim("shuffled, they lose", shuffled_gap.high < 0)
 run.claim("sponsored items stand higher", mean_slot[1] < mean_slot[0])
 
@@ -595,7 +611,7 @@ right.set(title="six rules", xlabel="per display")
 right.legend(fontsize=8.5, loc="upper center", bbox_to_anchor=(0.35, -0.2), ncols=1)
 plots.show(
     fig,
-    alt="Left: bars of the effect by popularity, high for little-known items and falling to about zero, "
+    alt="Left: bars of the effect by popularity, highest in the third tenth, falling from there to about zero, "
     "with lines for ATE and ATT. Right: six rules, each with a long bar for purchases among displays "
     "and a shorter one for purchases caused; the rule that predicts purchases best causes none.",
     caption="Estimands, computed exactly. Right, fourth rule: a recommender that knows precisely who will "
@@ -604,12 +620,17 @@ plots.show(
 low, high = by_popularity.iloc[0], by_popularity.iloc[-1]
 gains = dict(zip(rules, value["lift"], strict=True))
 rewards = dict(zip(rules, value["reward"], strict=True))
-run.claim("the effect falls with popularity to about zero", low > truth.ate() and abs(high) < 0.1 * low)
-run.claim("ATT is smaller than ATE", truth.att() < truth.ate())
+run.claim("from the third tenth on the effect falls to about zero", low > truth.ate() and abs(high) < 0.1 * low
+          and by_popularity.idxmax() == by_popularity.index[2]
+          and (np.diff(by_popularity)[2:] < 0).all())  # fmt: skip
+displays = e.groupby(week["item"].map(decile)).sum()
+by_mix = np.average(by_popularity, weights=displays)  # the ATE, with popularity as among the shown
+run.claim("ATT is smaller than ATE, for the popularity of what is shown", max(truth.att(), by_mix) < truth.ate())
 run.claim("each rule: less is made than bought", bool((value["lift"] < value["reward"]).all()))
 run.claim("the perfect predictor makes fewer than none", gains["consumption"] < 0 < gains["random"])
 run.claim("its grey bar is tall", rewards["consumption"] > 3 * rewards["random"])
 run.claim("bought if shown: much better than random", gains["best"] > 4 * gains["random"])
+run.claim("bought mostly because it was shown", gains["best"] > 0.5 * rewards["best"])
 run.claim("and less than effects, with a taller grey bar",
           gains["best"] < gains["uplift"] and rewards["best"] > rewards["uplift"])  # fmt: skip
 for rule in rules:
@@ -667,7 +688,8 @@ within.reset_index(name="effect").pivot_table("effect", *within.index.names, obs
 # %% [markdown]
 # It moves the answer from {glue:text}`naive:.3f` to {glue:text}`standardised:.3f`, with {glue:text}`ate:.3f` as
 # the truth. The rest is missing because the shown still differ from the others *within* a coarse cell, and because
-# activity is not in it. More cells with more columns soon have nobody in them.
+# activity is not in it. Finer cells of all three columns come closer, and run empty: with each cut into twenty,
+# {glue:text}`cells_empty:.0%` of the cells lack one of the two groups.
 #
 # So weigh instead of cut. Estimate the {term}`propensity score` $e(x) = P(T = 1 \mid X = x)$, the chance of being
 # shown. A shown pair with $e = 0.1$ stands for ten pairs like it, of which nine were not shown. Give it the weight
@@ -758,15 +780,25 @@ plots.show(
     fig,
     alt="Forest plot with the naive difference far to the right of the dashed truth, nine cells about half as far, "
     "and intervals of IPW and of the experiment that contain the truth.",
-    caption="The naive answer (grey) is precise and wrong. Nine coarse cells go about half of the way and are as "
-    "sure of themselves. Weighting and the experiment cover the truth.",
+    caption="The naive answer (grey) is precise and wrong. Nine coarse cells go about half of the way and are nearly "
+    "as sure of themselves. Weighting and the experiment cover the truth.",
 )
 run.record("standardised", standardised, truth=truth.ate(), naive=naive)
 run.record("ipw", by_library, truth=truth.ate(), naive=naive)
 run.record("experiment", experiment, truth=coin.truth.ate(), naive=naive)
 left_over = (standardised.value - truth.ate()) / (naive.value - truth.ate())
 run.claim("nine cells go about half of the way", 0.3 < left_over < 0.7)
-run.claim("nine cells are as sure of themselves", standardised.se < 1.25 * naive.se)
+run.claim("nine cells are nearly as sure of themselves", standardised.se < 1.25 * naive.se)
+finer = {}
+for n_cols, levels in ((2, 10), (3, 3), (3, 5), (3, 20)):  # finer cells, then activity too, then both
+    cells = [pd.qcut(log[c].rank(method="first"), levels, labels=False) for c in X[:n_cols]]
+    split = log.pivot_table("consumed", index=cells, columns="exposed")
+    finer[n_cols, levels] = float(((split[1] - split[0]) * log.groupby(cells).size()).sum() / len(log))
+run.claim("finer cells come closer, and so do cells of activity", max(finer[2, 10], finer[3, 3]) < standardised.value)
+run.claim("both together come closest", truth.ate() < finer[3, 5] < min(finer[2, 10], finer[3, 3]))
+empty = 1 - split.notna().all(axis=1).sum() / levels**3
+run.record("cells_empty", empty)
+run.claim("fine cells run empty", empty > 0.2)
 run.claim("naive and nine cells miss", naive.low > truth.ate() and standardised.low > truth.ate())
 run.claim("weighting and the experiment cover", by_library.covers(truth.ate()) and experiment.covers(truth.ate()))
 
@@ -823,7 +855,8 @@ run.claim("weighting covers as promised", abs(weighted["coverage"] - 0.95) < 3 *
 run.claim("naive intervals hardly ever cover", plain["coverage"] < 0.1)
 run.claim("and are honest about noise", 0.8 < plain["mean_se"] / plain["sd"] < 1.25)
 run.claim("weighting has next to no bias", abs(weighted["bias"]) < min(0.003, 0.1 * plain["bias"]))
-run.claim("good overlap: removing the bias is cheap", weighted["sd"] < 1.5 * plain["sd"])
+in_size = weighted["mean_se"] / plain["mean_se"]
+run.claim("good overlap: removing the bias costs variance, and is cheap", 1.05 < in_size < 1.3, ratio=in_size)
 
 # %% [markdown]
 # The weighted interval covers the truth in {glue:text}`coverage:.1%` of {glue:text}`weeks:,d` weeks
@@ -935,8 +968,8 @@ ax.set(xlabel="effect of a display; last row: clicks per display", xlim=(0.03, N
 fig.legend(loc="outside lower center", ncols=2)
 plots.show(
     fig,
-    alt="Four rows, one for each violated assumption. In each the narrow interval of the estimate lies far "
-    "from a diamond, the truth for the decision. The upper two are joined to it in orange, the lower two in grey.",
+    alt="Four rows, one for each violated assumption. In each the narrow interval of the estimate misses "
+    "a diamond, the truth for the decision. The upper two are joined to it in orange, the lower two in grey.",
     caption="Four broken assumptions, four tight intervals (blue), none at the truth that the decision needs. The "
     "upper two miss their own truth (orange). The lower two answer another question (grey).",
 )
@@ -948,6 +981,10 @@ looks_fine = weighting.ipw(*arrays(hidden_log), X=hidden_log[X])
 hidden_imbalance = float(looks_fine.balance["after"].abs().max())
 run.claim("a hidden cause: balance is near perfect", hidden_imbalance < 0.02)
 run.claim("a hidden cause: the effective sample size is as high", looks_fine.ess > 0.9 * by_library.ess)
+run.claim("a hidden cause: the interval is about as narrow", broken_exchange.se < 1.25 * by_hand.se)
+run.claim("these switches leave the effects as they are", np.allclose([hidden.truth.ate(), ruled.truth.ate()], same))
+appeal = relevance.groupby(shuffled["sponsored"]).mean()
+run.claim("the bonus brings in items that fit less", appeal[1] < 0.8 * appeal[0])
 run.claim("talking neighbours leave a display less to add", own_truth < same < everybody)
 run.claim("inside the overlap the interval covers", inside.covers(truth_inside))
 
@@ -1014,8 +1051,9 @@ setups = {
 grid = {}
 for name, (shop, method, *_) in run.progress(setups.items(), "setups"):
     for n in sizes:
-        times = many if shop is poor and n == sizes[0] else draws
-        large = shop.exposure_log(n_pairs=n * times, seed=run.seed)  # one large log, in random order, cut into logs
+        times = many if shop is poor and n == sizes[0] else max(draws, 50_000 // n)
+        # one large log, in random order, cut into logs
+        large = shop.exposure_log(n_pairs=n * times, seed=run.seed, with_propensity=True)
         cut = lambda k, large=large, n=n: answers(large.iloc[k * n : (k + 1) * n])  # noqa: E731
         runs = simulation.repeat(cut, range(times), truth.ate())
         grid[name, n] = runs[runs["name"] == method]
@@ -1044,8 +1082,12 @@ plots.show(
 lowest, middle, highest = (half.loc[name] for name in setups)
 run.claim("all fall with the number of pairs", bool((half.diff(axis=1).iloc[:, 1:] < 0).all(axis=None)))
 run.claim("the experiment is lowest, poor overlap highest", bool(((lowest < middle) & (middle < highest)).all()))
+rare = np.sort(large["propensity"].to_numpy())  # poor overlap; squared weights of the shown sum to 1/e on average
+half_way = np.searchsorted(np.cumsum(1 / rare), 0.5 * (1 / rare).sum()) + 1
+in_small = rare[:half_way].sum() / len(rare) * sizes[0]  # of those that carry half, as many are in a small log
+run.claim("the pairs that carry most are mostly not in a small log", in_small < 0.5, expected=in_small)
 run.claim("poor overlap multiplies the bill", highest[sizes[-1]] > 1.6 * middle[sizes[-1]])
-run.claim("the smallest log can't tell the sign", 0.8 < middle[sizes[0]] / truth.ate() < 1.25)
+run.claim("the smallest log can't tell the sign", 0.85 < middle[sizes[0]] / truth.ate() < 1.15)
 
 
 # %% tags=["remove-input"]
@@ -1082,7 +1124,7 @@ own = sum(est.covers(true_effects[k]) for k, est in effects.items())
 wider = np.mean([est.se for est in effects.values()]) / by_library.se
 run.record("tenths_covered", own)
 run.record("tenth_wider", wider)
-run.claim("the average misses nearly all groups", sum(by_library.covers(v) for v in true_effects) <= 2)
+run.claim("the average misses most groups", sum(by_library.covers(v) for v in true_effects) <= 2)
 run.claim("the groups' own intervals cover, and are wider", own >= 8 and wider > 2)
 
 # %% [markdown]
@@ -1098,8 +1140,8 @@ run.claim("the groups' own intervals cover, and are wider", own >= 8 and wider >
 #
 # **General?** An average effect belongs to the mix of pairs over which it was averaged. Estimated tenth by tenth of
 # the catalogue, by popularity, the intervals are {glue:text}`tenth_wider:.1f` times as wide and contain their group's
-# truth in {glue:text}`tenths_covered:d` cases of ten; the interval of the average misses nearly every group's. In a
-# shop that shows other items the average is wrong, without having been wrong here.
+# truth in {glue:text}`tenths_covered:d` cases of ten; the interval of the average misses the truth of most groups.
+# In a shop that shows other items the average is wrong, without having been wrong here.
 #
 # **Computing?** Here is what one estimate takes on this machine:
 
@@ -1116,9 +1158,7 @@ for n in (2_000, 20_000):
     part = log.head(n)
     for name, method in methods.items():
         given = (*arrays(part), part[X])
-        began = time.perf_counter()
-        method(*given)
-        seconds = time.perf_counter() - began
+        seconds = min(timeit.repeat(lambda method=method, given=given: method(*given), number=1, repeat=3))
         tracemalloc.start()
         method(*given)
         mb = tracemalloc.get_traced_memory()[1] / 1e6
@@ -1130,14 +1170,14 @@ for name, short in (("naive difference", "naive"), ("weighting (IPW)", "ipw"), (
     run.record(f"seconds_{short}", cost.loc[name, f"seconds, {last}"], kind="measured")
     run.record(f"mb_{short}", cost.loc[name, f"MB, {last}"], kind="measured")
 plain, *others = (row[[f"seconds, {last}", f"MB, {last}"]] for _, row in cost.iterrows())
-run.claim("adjusting takes longer and more memory", all((plain < other).all() for other in others))
+run.claim("adjusting takes many times the time and the memory", all((3 * plain < other).all() for other in others))
 cost.round(4)
 
 # %% [markdown]
 # For twenty thousand pairs and three columns weighting takes {glue:text}`seconds_ipw:.2f` seconds and
 # {glue:text}`mb_ipw:.1f` MB, matching {glue:text}`seconds_matching:.2f` and {glue:text}`mb_matching:.1f`, many times
-# a plain difference ({glue:text}`seconds_naive:.4f` and {glue:text}`mb_naive:.1f`). One such estimate is never the
-# bill; learners that are fitted again in every resample can be.
+# a plain difference ({glue:text}`seconds_naive:.4f` and {glue:text}`mb_naive:.1f`). One such estimate is still a
+# small bill; learners that are fitted again in every resample can make a large one.
 #
 # ## The map
 #

@@ -518,8 +518,10 @@ run.claim("crawlers are far right of the limit", busiest[is_bot].min() > 40)
 run.claim("without crawlers the rate is close to the truth", abs(human_rate.value - true_rate) < 4 * human_rate.se)
 run.claim("with them it is far too high", logged.low > true_rate and once_rate.low > true_rate)
 run.claim(
-    "crawlers move it more than the rest",
-    once_rate.value - human_rate.value > 2 * abs(logged.value - once_rate.value),
+    "nearly all of the lift is theirs",
+    once_rate.value - human_rate.value > 9 * abs(logged.value - once_rate.value),
+    theirs=once_rate.value - human_rate.value,
+    duplicates=logged.value - once_rate.value,
 )
 seen_by = one_each[one_each["event"] == "impression"].groupby("user_id").size()
 clicked = one_each[one_each["event"] == "click"].groupby("user_id").size().reindex(seen_by.index, fill_value=0)
@@ -657,7 +659,8 @@ run.record("dwell_mean", dwell.mean())
 run.record("dwell_true", tame, naive=dwell.mean())
 run.record("dwell_median", dwell.median())
 run.record("wild_clicks", float(wild[dwell.index].mean()))
-run.claim("few clicks lift the mean many times over", dwell.mean() > 10 * tame and dwell.median() < 2 * tame)
+run.claim("few clicks lift the mean many times over", dwell.mean() > 10 * tame)
+run.claim("the median hardly notices", dwell.median() < 1.05 * dwell[~wild[dwell.index]].median())
 
 ratings = data.load("movielens_100k")
 ratings = ratings.sort_values(["timestamp", "user_id", "item_id"], kind="stable").reset_index(drop=True)
@@ -981,7 +984,8 @@ run.claim(
     "without adjustment and with a late snapshot: far from zero", min(unadjusted.low, snapshot.low) > 2 * detectable
 )
 run.claim(
-    "the finished pipeline: close to zero", abs(finished.value) < 4 * finished.se < min(unadjusted.low, snapshot.low)
+    "the finished pipeline: close to zero, inside the band",
+    abs(finished.value) < detectable < 4 * finished.se < min(unadjusted.low, snapshot.low),
 )
 
 # %% [markdown]
@@ -1163,7 +1167,7 @@ run.claim(
 )
 each = np.array([row[1] for row in rows]).reshape(board_weeks, -1)
 run.claim("counted retries lift the effect in every week", (each[:, 1] > each[:, 0]).all())
-run.claim("by about a fifth", 0.13 < board["mean error"].iloc[1] / ATE < 0.27)
+run.claim("by about a fifth", 0.15 < board["mean error"].iloc[1] / ATE < 0.25)
 fires = board["placebo alarms"]
 run.claim(
     "the placebo hears the hidden cause in most weeks, the others in few",
