@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache, cached_property
@@ -109,6 +110,30 @@ class Run:
         """
         sizes = {"ci": _validate.integer(ci, "ci", low=1), "full": _validate.integer(full, "full", low=1)}
         return sizes[self.profile]
+
+    def seeds(self, n: int, stream: str) -> tuple[int, ...]:
+        """Seeds for repeated draws, which share nothing with those of another name or another run's seed.
+
+        Parameters
+        ----------
+        n : int
+            How many. The first k are the same for each n >= k.
+        stream : str
+            What they are for, in a chapter's own word: "weeks", "bootstrap".
+
+        Returns
+        -------
+        tuple of int
+            Whole numbers below 2 ** 32.
+
+        Raises
+        ------
+        ValueError
+            If `n` is no whole number above 0, or `stream` is no text.
+        """
+        name = zlib.crc32(_validate.text(stream, "stream", least=1).encode())
+        drawn = np.random.SeedSequence([self.seed, name]).generate_state(_validate.integer(n, "n", low=1))
+        return tuple(int(seed) for seed in drawn)
 
     def progress(self, items: Iterable[T], what: str) -> Iterator[T]:
         """Iterate with a progress bar on the error stream.

@@ -497,6 +497,7 @@ CHAPTER = {
 add(course.Run, **CHAPTER)
 add(course.start, **CHAPTER)
 add(course.Run.size, run_of_a_chapter().size, ci=say.whole(10, 0, -1), full=say.whole(100, 0, -1))
+add(course.Run.seeds, run_of_a_chapter().seeds, n=say.whole(3, 0, -1), stream=say.words("weeks", empty=False))
 add(
     course.Run.progress,
     run_of_a_chapter().progress,

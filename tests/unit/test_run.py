@@ -72,6 +72,15 @@ def test_sizes_follow_the_profile():
         Run("ci", 1, CHAPTER).size(ci=0, full=1000)
 
 
+def test_seeds_have_streams_of_their_own_and_begin_alike(run):
+    weeks = run.seeds(50, "weeks")
+    assert weeks[:20] == run.seeds(20, "weeks")
+    neighbour = Run("ci", run.seed + 1, run.chapter)
+    for others in (run.seeds(50, "bootstrap"), neighbour.seeds(50, "weeks")):
+        assert not set(weeks) & set(others)
+    assert len(set(weeks)) == 50
+
+
 def test_threads_are_one_in_ci_and_can_be_set(run, monkeypatch):
     assert run.threads == 1
     assert Run("full", 1, CHAPTER).threads >= 1
