@@ -64,8 +64,14 @@ class BayesianNetwork:
 
     def _table(self, v: Hashable, given: object) -> FloatArray:
         shape = tuple(len(self.states[u]) for u in (*self.parents(v), v))
-        rows = _validate.distributions(np.reshape(np.asarray(given, dtype=float), (-1, shape[-1])), f"table of {v}",
-                                       (int(np.prod(shape[:-1])), shape[-1]))  # fmt: skip
+        table = np.asarray(given, dtype=float)
+        if table.shape != shape:
+            raise ValueError(
+                f"tables[{v!r}] has shape {table.shape}, but its parents' values and its own in states make {shape}; give "
+                "one axis for each parent, by name, and a last one for the node."
+            )
+        cells = (int(np.prod(shape[:-1])), shape[-1])
+        rows = _validate.distributions(table.reshape(cells), f"tables[{v!r}]", cells)
         return rows.reshape(shape)
 
     def parents(self, v: Hashable) -> list[Hashable]:
@@ -113,7 +119,12 @@ class BayesianNetwork:
             If a column is missing or has missing values, or if some combination of parents has no row and `smoothing`
             is 0.
         """
-        _validate.frame(data, "data", [str(v) if v not in data else v for v in dag(graph)])
+        columns = _validate.frame(data, "data").columns
+        lacking = sorted(str(v) for v in dag(graph) if v not in columns)
+        if lacking:
+            raise ValueError(
+                f"data has no column {', '.join(lacking)}, which graph names; it has {', '.join(map(str, columns))}."
+            )
         extra = _validate.number(smoothing, "smoothing", low=0.0)
         coded: dict[Hashable, NDArray[np.int64]] = {}
         states: dict[Hashable, list[Hashable]] = {}

@@ -77,9 +77,10 @@ def independence_test(
     if isinstance(given, str):
         raise ValueError("given must be a list of columns, not one text.")
     names = [a, b, *_validate.iterable(given, "given")]
-    if len(set(names)) < len(names):
+    if len(set(map(str, names))) < len(names):
         raise ValueError(f"a, b and given name a column twice: {', '.join(map(str, names))}.")
-    _validate.frame(data, "data", [str(c) if c not in data else c for c in names])
+    for name, columns in (("a", [a]), ("b", [b]), ("given", names[2:])):
+        _in_table(columns, name, data)
     if len(names) == 2 and clusters is None and _is_label(data[a]) and _is_label(data[b]):
         return _pearson(data, a, b)
     regressors = _explaining(data[names[2:]], _validate.integer(degree, "degree", low=1, high=6))
@@ -90,6 +91,12 @@ def independence_test(
             f"{a} and {b} have {products.shape[1]:,} combinations of labels, too many for {n:,} rows; merge labels."
         )
     return _wald(products, cluster_codes(clusters, n))
+
+
+def _in_table(columns: Collection[Hashable], name: str, data: pd.DataFrame) -> None:
+    lacking = ", ".join(str(c) for c in columns if not isinstance(c, Hashable) or c not in data.columns)
+    if lacking:
+        raise ValueError(f"{name} names {lacking}, no column of data; it has {', '.join(map(str, data.columns))}.")
 
 
 def _is_label(values: pd.Series) -> bool:
@@ -193,6 +200,7 @@ def check_independences(
     rows = []
     for claim in _validate.iterable(claims, "claims"):
         _validate.instance(claim, "each of claims", Independence, "take what implied_independences returns")
+        _in_table([claim.a, claim.b, *claim.given], "claims", data)
         found = independence_test(data, claim.a, claim.b, claim.given, clusters=clusters, degree=degree)
         rows.append((str(claim), found.statistic, found.df, found.p))
     if not rows:

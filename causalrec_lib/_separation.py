@@ -17,7 +17,15 @@ Nodes = frozenset[Hashable]
 
 
 class Independence(NamedTuple):
-    """A claim of a graph: `a` tells nothing about `b` once the columns in `given` are known."""
+    """A claim of a graph: `a` tells nothing about `b` once the columns in `given` are known.
+
+    Parameters
+    ----------
+    a, b : node
+        The two columns.
+    given : tuple of nodes
+        What is held fixed.
+    """
 
     a: Hashable
     b: Hashable

@@ -567,7 +567,7 @@ bandit = bandit.assign(
     user=bandit["user_feature_0"].astype(str),
 )
 rows = []
-for policy, part in bandit.groupby("policy"):
+for policy, part in bandit.groupby("policy", observed=True):
     for other in ("day", "place", "user"):
         common = part[other].map(part[other].value_counts()) > 500
         often = part["item"].map(part["item"].value_counts()) > 60

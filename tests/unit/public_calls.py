@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 import causalrec_lib
-from causalrec_lib import course, data, effects, estimate, matching, plots, simulation, weighting
+from causalrec_lib import course, data, effects, estimate, graphs, matching, plots, simulation, weighting
 from causalrec_lib.course import attempts
 from causalrec_lib.data import transfer, week, world
 from causalrec_lib.estimate import Design, Estimate, Rules
@@ -42,6 +42,7 @@ PLUMBING = {
 
 RESULTS = {
     data.Card: "made by data.card",
+    graphs.Independence: "made by implied_independences",
     matching.Matches: "made by match",
     weighting.PropensityFit: "made by propensity",
     week.RawWeek: "made by raw_week",
@@ -472,6 +473,79 @@ add(
     xlabel=say.words(),
     what=say.words(),
 )
+
+# Graphs -----------------------------------------------------------------------------------------------------------
+
+SHAPE = nx.DiGraph([("c", "t"), ("c", "y"), ("t", "m"), ("m", "y")])
+GRAPH = say.thing(SHAPE, **{k: v for k, v in BAD_GRAPHS.items() if k != "an unknown kind"})
+NET = graphs.BayesianNetwork.fit(
+    SHAPE, pd.DataFrame(np.arange(64)[:, None] >> np.arange(4) & 1, columns=list("ctym"))
+)
+ROWS = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "z": Y})
+
+
+def node(value: str, **more: object) -> say.Given:
+    """A node of the graph."""
+    return say.Given(value, say.listed({"unknown": "nobody", "a number": 3, "None": None, **more}))
+
+
+def some_nodes(value: list[str], **more: object) -> say.Given:
+    """Several nodes."""
+    return say.Given(value, say.listed({"unknown": ["nobody"], "a number": 3, **more}))
+
+
+def table_of(value: pd.DataFrame) -> say.Given:
+    """A table of numbers."""
+    return say.thing(value, holed=value.shift(1), **{"a column short": value.iloc[:, :1]})
+
+
+EFFECT = {"treatment": node("t", outcome="y"), "outcome": node("y", treatment="t")}
+add(graphs.d_separated, graph=GRAPH, x=node("t"), y=node("y", same="t"), given=some_nodes(["c"], an_end=["t"]))
+add(graphs.paths, graph=GRAPH, x=node("t"), y=node("y", same="t"), given=some_nodes(["c"], an_end=["t"]))
+add(graphs.is_adjustment_set, graph=GRAPH, **EFFECT, columns=some_nodes(["c"], treatment=["t"]))
+add(graphs.adjustment_sets, graph=GRAPH, **EFFECT, observed=some_nodes(["c", "m"]))
+add(graphs.is_front_door, graph=GRAPH, **EFFECT, mediators=some_nodes(["m"], outcome=["y"], empty=[]))
+add(graphs.implied_independences, graph=GRAPH, observed=some_nodes(["c", "t", "y"]))
+add(
+    graphs.independence_test,
+    data=table_of(ROWS),
+    a=node("a", b="b"),
+    b=node("b", a="a"),
+    given=some_nodes(["z"], twice=["a"], text="z"),
+    clusters=CLUSTERS,
+    degree=say.whole(2, 0, 7),
+)
+add(
+    graphs.check_independences,
+    claims=say.Given(
+        [graphs.Independence("a", "b", ("z",))],
+        say.listed(
+            {"empty": [], "a number": 3, "texts": ["a ⊥ b"], "unknown": [graphs.Independence("a", "nobody", ())]}
+        ),
+    ),
+    data=table_of(ROWS),
+    clusters=CLUSTERS,
+    degree=say.whole(2, 0, 7),
+)
+add(graphs.front_door, y=say.vector(Y), t=say.binary(T), mediator=say.labels(USER % 3, optional=False, several=True),
+    clusters=CLUSTERS, unit=say.words("kg"))  # fmt: skip
+add(
+    graphs.BayesianNetwork,
+    graph=GRAPH,
+    tables=say.thing(NET.tables, short={"c": [1.0]}, negative=NET.tables | {"c": [1.5, -0.5]}, unknown={"q": [1.0]}),
+    states=say.thing(NET.states, short={"c": [0, 1]}, longer=NET.states | {"c": [0, 1, 2]}),
+)
+add(
+    graphs.BayesianNetwork.fit,
+    graph=GRAPH,
+    data=say.thing(NET.sample(200, np.random.default_rng(3)), short=pd.DataFrame({"c": [0, 1]})),
+    smoothing=say.number(1.0, -1.0),
+)
+SEEN = say.thing({"t": 1}, optional=True, **{"unknown": {"nobody": 1}, "a value": {"t": 7}})
+add(graphs.BayesianNetwork.query, NET.query, target=node("y"), given=SEEN)
+add(graphs.BayesianNetwork.do, NET.do, setting=say.thing({"t": 1}, **{"unknown": {"nobody": 1}, "a value": {"t": 7}}))
+add(graphs.BayesianNetwork.parents, NET.parents, v=node("y"))
+add(graphs.BayesianNetwork.sample, NET.sample, n=say.whole(5, 0), rng=say.thing(np.random.default_rng(1)))
 
 # Data -----------------------------------------------------------------------------------------------------------
 
