@@ -67,8 +67,8 @@ class BayesianNetwork:
         table = np.asarray(given, dtype=float)
         if table.shape != shape:
             raise ValueError(
-                f"tables[{v!r}] has shape {table.shape}, but its parents' values and its own in states make {shape}; give "
-                "one axis for each parent, by name, and a last one for the node."
+                f"tables[{v!r}] has shape {table.shape}, but by states it must have {shape}: one axis for "
+                "each parent, by name, and a last one for the node."
             )
         cells = (int(np.prod(shape[:-1])), shape[-1])
         rows = _validate.distributions(table.reshape(cells), f"tables[{v!r}]", cells)
