@@ -123,9 +123,9 @@ place = {
         "department": (0, 1.9),
         "segment": (0, 0.4),
         "price": (3.0, 5.8),
-        "popularity": (1.3, 3.0),
+        "popularity": (1.6, 2.9),
     },
-    **{"score": (1.3, 1.9), "activity": (1.3, 0.4), "marketing": (2.6, 4.1), "exposed": (2.6, 2.6)},
+    **{"score": (1.3, 1.9), "activity": (1.3, 0.4), "marketing": (2.75, 4.0), "exposed": (2.75, 2.5)},
     **{"hidden": (3.9, 5.1), "consumed": (3.9, 1.0)},
 }
 drawn = world.dag().subgraph(place).copy()
