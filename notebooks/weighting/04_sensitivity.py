@@ -756,7 +756,7 @@ check("weighting/04.1", e_values)
 
 
 # %% tags=["exercise"]
-def robustness(t, df, q):
+def robustness_from_table(t, df, q):
     """Return the robustness value RV_q."""
     # BEGIN SOLUTION
     f = q * abs(t) / np.sqrt(df)
@@ -765,7 +765,7 @@ def robustness(t, df, q):
 
 
 # %% tags=["check"]
-check("weighting/04.2", robustness)
+check("weighting/04.2", robustness_from_table)
 
 # %% [markdown]
 # ### Exercise 3: Rosenbaum's bound for the sign test
