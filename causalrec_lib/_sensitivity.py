@@ -329,7 +329,7 @@ def _ratio(e: Estimate, null: float, z: float, missing: list[str]) -> tuple[floa
         missing.append("E-value (the estimate keeps no mean of both arms)")
         return None
     one, zero = e.arms["treated"], e.arms["control"]
-    if not (0 < one < 1 and 0 < zero < 1):
+    if not (0 < one < 1 and 0 < zero < 1 and _varies_as_risks(e, one, zero)):
         missing.append("E-value (the arms' means are no risks)")
         return None
     if null != 0:
@@ -341,6 +341,18 @@ def _ratio(e: Estimate, null: float, z: float, missing: list[str]) -> tuple[floa
     pull = np.where(e.design.weights > 0, pull / one, pull / zero)
     half = z * standard_error(pull, e.clusters)
     return one / zero, float(one / zero * np.exp(-half)), float(one / zero * np.exp(half))
+
+
+def _varies_as_risks(e: Estimate, one: float, zero: float) -> bool:
+    """Say whether the outcome may lie between 0 and 1: with mean m it then varies by m (1 - m) at most."""
+    if e.design is None or e.design.residual is None:
+        return True
+    w, squared = e.design.weights, e.design.residual**2
+    return all(
+        np.average(squared[arm], weights=np.abs(w[arm])) <= 1.25 * m * (1 - m)
+        for arm, m in ((w > 0, one), (w < 0, zero))
+        if arm.any()
+    )
 
 
 def _gamma(e: Estimate, null: float, missing: list[str]) -> float | None:
