@@ -206,7 +206,7 @@ def ols(
     X: ArrayLike,
     *,
     benchmark: Sequence[str] | Mapping[str, Sequence[str]] = (),
-    multiples: Sequence[float] = (1.0,),
+    multiples: ArrayLike = (1.0,),
     unit: str = "",
 ) -> LinearSensitivity:
     """Regress y on t and X, and say how strong an omitted variable must be to change the coefficient of t.
@@ -221,7 +221,7 @@ def ols(
         Covariates without a constant.
     benchmark : sequence of str, or mapping of str to sequence of str
         Columns to compare an omitted variable with, or named groups of columns.
-    multiples : sequence of float
+    multiples : array_like of shape (m,)
         How many times as strong as the benchmark it is, with treatment and with outcome.
     unit : str
         Unit of the outcome, for display.
@@ -253,7 +253,9 @@ def ols(
     _validate.text(unit, "unit")
     names = column_names(X, x.shape[1])
     groups = _groups(benchmark, names)
-    times = [_validate.number(m, "each of multiples", above=0.0) for m in _validate.iterable(multiples, "multiples")]
+    times = _validate.vector(multiples, "multiples").tolist()
+    if min(times) <= 0:
+        raise ValueError(f"multiples must be above 0, but one is {min(times):g}; 1 is as strong as the benchmark.")
     Z, _, _ = standardised(x, names)
     df = len(outcome) - Z.shape[1] - 1
     if df < 2:

@@ -129,8 +129,9 @@ def _limits(
 ) -> tuple[float, float]:
     """Return the ends of both axes, and refuse points beyond 0 and 1."""
     every = [p[1:] for p in points] + ([star] if star is not None else [])
-    if any(not 0 <= x < 1 or not 0 <= y <= 1 for x, y in every):
-        raise ValueError("points must have r2_treatment from 0 to below 1 and r2_outcome from 0 to 1.")
+    for name, some in (("benchmarks", every[: len(points)]), ("hidden", every[len(points) :])):
+        if any(not 0 <= x < 1 or not 0 <= y <= 1 for x, y in some):
+            raise ValueError(f"{name} must have shares of treatment from 0 to below 1 and of outcome from 0 to 1.")
     if limits is not None:
         ends = _validate.pair(limits, "limits", above=0.0)
         if max(ends) > 1:

@@ -85,7 +85,7 @@ def test_benchmarks_know_which_column_moves_what():
     assert table.loc["both", "r2_treatment"] > 0.1 > 0.02 > table.loc["outcome", "r2_treatment"]
     assert (table["r2_outcome"] > 0.05).all() and (table <= 1).all().all()
     with pytest.raises(ValueError, match="must be an ATE"):
-        sensitivity.benchmarks(weighting.ipw(y, T, X=X, estimand="ATT"), y, T, X)
+        sensitivity.benchmarks(weighting.ipw(y, T, X=X, estimand="ATT", refuse="flag"), y, T, X)
 
 
 def test_a_benchmark_that_explains_more_than_everything_has_no_number():
