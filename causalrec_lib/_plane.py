@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from causalrec_lib import _validate
 from causalrec_lib._style import COLORS, INK
@@ -90,7 +89,7 @@ def bias_plane(
     if len(_validate.texts(labels, "labels")) != 2:
         raise ValueError(f"labels must be two texts, but has {len(labels)}; name treatment, then outcome.")
     if ax is None:
-        ax = plt.figure(figsize=(5.2, 4.4)).add_subplot()
+        ax = plt.figure(figsize=(4.7, 4.5)).add_subplot()
     _validate.instance(ax, "ax", Axes, "make one with plt.subplots(), or leave it out")
     d = np.linspace(1e-6, d_end, 400)
     for (value, words), style in zip(wanted.items(), ("-", "--", "-.", ":") * len(wanted), strict=False):
@@ -102,13 +101,15 @@ def bias_plane(
             d, needed, style, color=COLORS["warn"], label=_validate.text(words, f"lines[{value!r}]") or f"{value:g}"
         )
     for (name, x, y), mark in zip(points, ("o", "s", "^", "D", "v", "P") * len(points), strict=False):
-        ax.plot(x, y, mark, color=COLORS["estimate"], markersize=7, label=name)
+        ax.plot(x, y, mark, color=COLORS["estimate"], markersize=7, label=name, clip_on=False, zorder=3)
     if star is not None:
-        ax.plot(*star, "*", color=COLORS["truth"], markeredgecolor=INK, markersize=17, label="the hidden cause")
+        ax.plot(
+            *star, "*", color=COLORS["truth"], markeredgecolor=INK, markersize=17, zorder=3, label="the hidden cause"
+        )
     ax.set(xlim=(0, d_end), ylim=(0, y_end), xlabel=labels[0], ylabel=labels[1])
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-    ax.legend(fontsize=9, loc="upper right")
+        axis.set_major_formatter(lambda v, _: f"{100 * v:.3g}%")
+    ax.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     fig = ax.get_figure(root=True)
     if fig is None:
         raise ValueError("ax belongs to no figure; make one with plt.subplots().")
