@@ -45,7 +45,7 @@ def e_value(ratio: float, low: float = float("nan"), high: float = float("nan"))
 
     References
     ----------
-    bib: vanderweele2017evalue, ding2016sensitivity
+    bib: vanderweele2017sensitivity, ding2016sensitivity
     """
     _validate.number(ratio, "ratio", above=0.0)
     _validate.number(low, "low", above=0.0, missing=True)

@@ -80,7 +80,7 @@ class Sensitivity:
 
     References
     ----------
-    bib: chernozhukov2022long, cinelli2020making, vanderweele2017evalue, rosenbaum2002observational
+    bib: chernozhukov2022long, cinelli2020making, vanderweele2017sensitivity, rosenbaum2002observational
     """
 
     value: float

@@ -277,7 +277,7 @@ class Estimate:
 
         References
         ----------
-        bib: chernozhukov2022long, vanderweele2017evalue, rosenbaum2002observational
+        bib: chernozhukov2022long, vanderweele2017sensitivity, rosenbaum2002observational
         """
         return _sensitivity.of_estimate(self, null, self._z)
 

@@ -349,7 +349,7 @@ plots.show(
 #
 # Epidemiology asks in risk ratios. How strongly must $U$ be tied to the display *and* to the purchase, each as a risk
 # ratio, to explain the observed ratio away? If both are $R$, the bias factor is at most $R^2 / (2R - 1)$
-# {cite:p}`ding2016sensitivity`. Set it to the observed ratio and solve {cite:p}`vanderweele2017evalue`:
+# {cite:p}`ding2016sensitivity`. Set it to the observed ratio and solve {cite:p}`vanderweele2017sensitivity`:
 #
 # $$E = \mathit{RR} + \sqrt{\mathit{RR}\,(\mathit{RR} - 1)},$$
 #
@@ -893,6 +893,6 @@ quiz(
 #
 # - {cite:t}`cinelli2020making`: the plane for linear regression, and formal benchmarks.
 # - {cite:t}`chernozhukov2022long`: the same for any mean of weighted outcomes, with machine learning.
-# - {cite:t}`vanderweele2017evalue` and {cite:t}`ding2016sensitivity`: the E-value and the bound behind it.
+# - {cite:t}`vanderweele2017sensitivity` and {cite:t}`ding2016sensitivity`: the E-value and the bound behind it.
 # - {cite:t}`rosenbaum2002observational`: hidden bias in pairs; {cite:t}`zhao2019sensitivity`: in weighted means.
 # - {cite:t}`lipsitch2010negative`: what makes a negative control a good one.
