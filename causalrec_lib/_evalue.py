@@ -10,7 +10,23 @@ from causalrec_lib import _validate
 
 
 class EValue(NamedTuple):
-    """E-values of a ratio and of the end of its interval that lies nearer to one (NaN without an interval)."""
+    """E-values of a risk ratio and of its interval; made by `e_value`.
+
+    Parameters
+    ----------
+    estimate : float
+        E-value of the ratio, 1 or more.
+    interval : float
+        E-value of the end of the interval that lies nearer to one; NaN without an interval.
+
+    Notes
+    -----
+    Chapter: weighting/04_sensitivity
+
+    References
+    ----------
+    bib: vanderweele2017sensitivity
+    """
 
     estimate: float
     interval: float
