@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 import causalrec_lib
-from causalrec_lib import course, data, effects, estimate, graphs, matching, plots, simulation, weighting
+from causalrec_lib import course, data, effects, estimate, graphs, matching, plots, sensitivity, simulation, weighting
 from causalrec_lib.course import attempts
 from causalrec_lib.data import transfer, week, world
 from causalrec_lib.estimate import Design, Estimate, Rules
@@ -44,6 +44,9 @@ RESULTS = {
     data.Card: "made by data.card",
     graphs.Independence: "made by implied_independences",
     matching.Matches: "made by match",
+    sensitivity.EValue: "made by e_value",
+    sensitivity.LinearSensitivity: "made by ols",
+    sensitivity.Sensitivity: "made by Estimate.sensitivity",
     weighting.PropensityFit: "made by propensity",
     week.RawWeek: "made by raw_week",
     world.Policy: "made by World.policy",
@@ -313,6 +316,62 @@ add(
     ),
 )
 
+# Sensitivity ----------------------------------------------------------------------------------------------------
+
+ADJUSTED = weighting.ipw(Y, T, X=X, refuse="flag")
+SHARES = {"r2_outcome": say.number(0.2, -0.1, 1.1), "r2_treatment": say.number(0.1, -0.1, 1.0, 1.5)}
+LINEAR = sensitivity.ols(Y, T, X)
+GAMMAS = say.vector([1.0, 2.0], partner=False, bad=(0.5, -1.0))
+add(estimate.Estimate.sensitivity, made().sensitivity, null=say.number(0.5))
+for bounded in ("bias", "bounds", "interval"):
+    add(getattr(sensitivity.Sensitivity, bounded), getattr(ADJUSTED.sensitivity(), bounded), **SHARES)
+add(sensitivity.LinearSensitivity.bias, LINEAR.bias, **SHARES)
+add(sensitivity.LinearSensitivity.adjusted, LINEAR.adjusted, **SHARES, reduce=say.flag())
+add(
+    sensitivity.LinearSensitivity.robustness_value,
+    LINEAR.robustness_value,
+    q=say.number(1.0, 0.0, -1.0),
+    alpha=say.number(0.05, 0.0, -0.1, 1.1),
+)
+add(
+    sensitivity.e_value,
+    ratio=say.number(2.0, 0.0, -1.0),
+    low=say.number(1.5, 0.0, -1.0, 2.5, float("nan"), missing=True),
+    high=say.number(3.0, 0.0, -1.0, 1.7, float("nan"), missing=True),
+)
+add(
+    sensitivity.benchmarks,
+    estimate=say.thing(ADJUSTED, bare=made(), other_rows=weighting.ipw(Y[:-2], T[:-2], X=X[:-2], refuse="flag")),
+    y=say.vector(Y),
+    t=say.binary(T),
+    X=say.table(X, design=True),
+)
+add(
+    sensitivity.ols,
+    y=say.vector(Y),
+    t=say.vector(T, constant=np.ones(N), of_x=X.sum(axis=1)),
+    X=say.table(X, design=True),
+    benchmark=say.texts(("x0",), unknown=("x7",), empty={"group": ()}),
+    multiples=say.vector([1.0, 2.0], partner=False, bad=(0.0, -1.0)),
+    unit=say.words("kg"),
+)
+add(sensitivity.rosenbaum_bounds, differences=say.vector(Y, partner=False, zeros=np.zeros(N)), gammas=GAMMAS)
+add(
+    sensitivity.rosenbaum_gamma,
+    differences=say.vector(Y, partner=False, zeros=np.zeros(N)),
+    alpha=say.number(0.05, 0.0, 0.5, 1.0),
+)
+add(
+    sensitivity.marginal_bounds,
+    y=say.vector(Y),
+    t=say.binary(T),
+    e=say.propensities(E),
+    gammas=GAMMAS,
+    n_boot=say.whole(3, -1),
+    seed=say.whole(0, -1),
+    level=LEVEL,
+)
+
 # Weighting ------------------------------------------------------------------------------------------------------
 
 add(
@@ -454,6 +513,21 @@ add(
     labels=say.texts(("treated", "controls"), three=("a", "b", "c"), one=("a",)),
     density=say.flag(False),
     xlabel=say.words(),
+    ax=AX,
+)
+add(
+    plots.bias_plane,
+    sensitivity=say.thing(ADJUSTED.sensitivity(), bare=made().sensitivity()),
+    lines=say.thing({0.0: "zero"}, optional=True, itself={ADJUSTED.value: "a"}, words={"a": "b"}, wordless={0.0: 3}),
+    benchmarks=say.thing(
+        pd.DataFrame({"r2_treatment": [0.1], "r2_outcome": [0.1]}, ["x"]),
+        optional=True,
+        half=pd.DataFrame({"r2_treatment": [0.1]}),
+        beyond=pd.DataFrame({"r2_treatment": [1.1], "r2_outcome": [0.1]}),
+    ),
+    hidden=say.thing((0.1, 0.2), optional=True, beyond=(1.0, 0.2), three=(0.1, 0.2, 0.3)),
+    limits=say.thing((0.5, 0.5), optional=True, beyond=(0.5, 1.5), none=(0.0, 0.5)),
+    labels=say.texts(("treatment", "outcome"), three=("a", "b", "c"), one=("a",)),
     ax=AX,
 )
 add(
