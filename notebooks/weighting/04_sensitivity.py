@@ -133,9 +133,10 @@ plots.draw_dag(
 #
 # Write the estimate as what weighting makes of it: a mean of outcomes times signed weights $\alpha_s$ ($1/e$ for the
 # shown, $-1/(1-e)$ for the others). With the hidden cause $U$ in the log, both parts would change: the weights to
-# $\alpha$, and the mean outcome given all causes from $g_s$ to $g$. The bias is the mean product of the two changes:
+# $\alpha$, and the mean outcome given all causes from $g_s$ to $g$. What the estimate lacks is the mean product of
+# the two changes:
 #
-# $$\text{bias} = E\big[(g - g_s)(\alpha - \alpha_s)\big].$$
+# $$\text{truth} - \text{estimate} = E\big[(g - g_s)(\alpha - \alpha_s)\big] = -\text{bias}.$$
 #
 # So $U$ does harm only if it moves *both*. A mean product is no larger than the product of the root mean squares
 # (Cauchy-Schwarz). Scaled by what the log knows, that is {cite:p}`chernozhukov2022long`
@@ -381,10 +382,10 @@ run.claim("the E-value looks large", to_zero.e_value.interval > 3)
 
 # %% [markdown]
 # Smoking has the E-value {glue:text}`e_smoking:.2f` (the R package *EValue* prints the same): a gene that explains it
-# away would have to make smoking and cancer twenty times as likely. Our displays get {glue:text}`e_value:.1f`, which
-# sounds safe, and zero *is* safe here: the effect exists. Its size is another matter. The true ratio is
-# {glue:text}`ratio.truth:.1f` and not {glue:text}`ratio:.1f`. An E-value asks about no effect at all, and Mara asked
-# about seven.
+# away would have to go with smoking and with cancer by a risk ratio of that size each. Our displays get
+# {glue:text}`e_value:.1f`, which sounds safe, and zero *is* safe here: the effect exists. Its size is another matter.
+# The true ratio is {glue:text}`ratio.truth:.1f` and not {glue:text}`ratio:.1f`. An E-value asks about no effect at
+# all, and Mara asked about seven.
 #
 # ## Odds that were off: two kinds of Gamma
 #
