@@ -90,6 +90,7 @@ run.record("naive_hundred", 100 * naive.value, truth=100 * ate)
 run.record("adjusted_hundred", 100 * adjusted.value, truth=100 * ate, naive=100 * naive.value)
 run.claim("both answers say that the slot pays", naive.low > PRICE and adjusted.value > PRICE)
 run.claim("the slot doesn't pay, on average or for compliers", max(late, ate) < PRICE, late=late, ate=ate)
+run.claim("adjusting takes part of the gap away", adjusted.value < naive.low, adjusted=adjusted.value)
 run.claim("neither interval holds the average effect", not naive.covers(ate) and not adjusted.covers(ate))
 
 # %% [markdown]
@@ -282,9 +283,9 @@ run.claim("and no week of the strong one", not any(w["two stages"].flags for w i
 shown_weeks = 20
 panels = {
     "adjusted": (strong, "adjusted", "naive"),
-    "strong push:\ntwo stages": (strong, "two stages", "estimate"),
-    "weak push:\ntwo stages": (faint, "two stages", "accent"),
-    "weak push:\nAnderson-Rubin": (faint, "Anderson-Rubin", "treated"),
+    "strong push, two stages": (strong, "two stages", "estimate"),
+    "weak push, two stages": (faint, "two stages", "accent"),
+    "weak push, Anderson-Rubin": (faint, "Anderson-Rubin", "treated"),
 }
 edge = 0.6
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 4.2), sharey=True, sharex=True)
@@ -300,7 +301,7 @@ for ax, (title, (weeks, name, color)) in zip(axes, panels.items(), strict=True):
         if name != "Anderson-Rubin" and abs(week[name].value) < edge:
             ax.plot(week[name].value, place, "o", color=plots.COLORS[color], markersize=3.5)
     ax.axvline(late, color=plots.COLORS["truth"], linestyle="--", linewidth=1.3)
-    ax.set_title(title, fontsize=10)
+    ax.set_title(title.replace(", ", "\n"), fontsize=10)
     ax.set(xlim=(-edge, edge), yticks=[], xticks=[-0.5, 0, 0.5])
 fig.supxlabel("effect of a display (dashed: the truth for compliers)", fontsize=10)
 fig.tight_layout()
@@ -309,7 +310,7 @@ plots.show(
     alt="Four panels with a line a week. Adjusted: short lines to the right of the dashed truth. Strong push: short "
     "lines around it. Weak push, two stages: long lines, some beyond the frame. Weak push, Anderson-Rubin: "
     "most lines cross the whole frame, with arrows at both ends.",
-    caption="Each line is a week's set. Adjusting is sure and wrong. The strong push is sure and right. The weak push "
+    caption="Each line is a week's set. Adjusting is sure and wrong, the strong push sure and right. The weak push "
     "knows little, and only the Anderson-Rubin set says so: arrows mean that it goes on beyond the frame.",
 )
 
@@ -472,23 +473,23 @@ run.claim("LATE is not ATE", abs(late - ate) > 0.005, late=late, ate=ate)
 
 # %% [markdown]
 # Compliers make up {glue:text}`complier_share:.0%` of the sessions; the world says
-# {glue:text}`complier_share.truth:.0%` of the users. They have bought {glue:text}`complier_activity:.1f` things
-# before, never-takers {glue:text}`never_activity:.1f`; the truth is {glue:text}`complier_activity.truth:.1f` and
-# {glue:text}`never_activity.truth:.1f`. Being *assigned* to the new shelf is worth {glue:text}`trial_itt:.2f`
+# {glue:text}`complier_share.truth:.0%` of the users. Their activity is {glue:text}`complier_activity:.1f` on
+# average, that of never-takers {glue:text}`never_activity:.1f`; the truth is
+# {glue:text}`complier_activity.truth:.1f` and {glue:text}`never_activity.truth:.1f`. Being *assigned* to the new shelf is worth {glue:text}`trial_itt:.2f`
 # purchases a session (truth {glue:text}`trial_itt.truth:.2f`), the {term}`intention-to-treat effect`. *Seeing* it is
 # worth {glue:text}`trial_late:.2f` to compliers (truth {glue:text}`trial_late.truth:.2f`; for everybody
 # {glue:text}`trial_ate:.2f`). Which one Lena needs depends on her question: roll out as in the trial, or make
 # everybody see it.
 #
 # For the push, the compliers are pairs on which the ranker was undecided. Their items are more popular than all
-# pairs' ({glue:text}`complier_popularity:.2f` against {glue:text}`all_popularity:.2f`, log scale). So their effect is
-# {glue:text}`late:.4f` and the average one {glue:text}`ate:.4f`. Here the two are close. Nothing makes sure of that.
+# pairs' ({glue:text}`complier_popularity:.2f` against {glue:text}`all_popularity:.2f`, log scale). Their effect is
+# {glue:text}`late:.4f`, the average one {glue:text}`ate:.4f`. Here the two are close. Nothing makes sure of that.
 #
 # ## Real instruments
 #
-# **Rice farmers.** {cite:t}`cai2015social` sold insurance to farmers in two rounds. In the first, a random half of
-# the villages' sessions had *buy* as the default option. Does it matter to a farmer of the second round how many in
-# the village bought before? Villages in which many buy differ in more than that; the default is the coin.
+# **Rice farmers.** {cite:t}`cai2015social` offered insurance to farmers in two rounds. In the first, the default
+# option was drawn at random: *buy*, or *don't buy*. Does it matter to a farmer of the second round how many around
+# her bought before? Places in which many buy differ in more than that; the default is the coin.
 
 # %%
 farmers = data.load("insurance_network").dropna()
@@ -620,8 +621,8 @@ with_defiers
 
 # %% [markdown]
 # A display helps every single user, and the estimate is {glue:text}`defiers:.3f`, with an F of
-# {glue:text}`defiers_f:.0f`. A treatment can't be judged by an instrument that pushes some towards it and others away.
-# Ask what the push does to *one* user, not to the average.
+# {glue:text}`defiers_f:.0f`. An instrument that pushes some towards the treatment and others away can't judge it. Ask
+# what the push does to *one* user, not to the average.
 #
 # ## What this means for a language-model recommender
 #

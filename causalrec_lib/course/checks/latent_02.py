@@ -25,7 +25,7 @@ def check_wald(answer: Answer) -> None:
         reduced = y[z == 1].mean() - y[z == 0].mean()
         first = t[z == 1].mean() - t[z == 0].mean()
         known = {
-            "That is the effect of being pushed, not of being shown: divide by what the push did to displays.": reduced,
+            "That is the effect of being pushed, not of being shown: divide by the first stage.": reduced,
             "That compares the shown with the others: the push is not in it.": y[t == 1].mean() - y[t == 0].mean(),
             "Instrument and treatment have changed places: group the rows by z.": (
                 (y[t == 1].mean() - y[t == 0].mean()) / (z[t == 1].mean() - z[t == 0].mean())
@@ -36,7 +36,7 @@ def check_wald(answer: Answer) -> None:
     expect_on_draws(
         answer,
         make,
-        hint="What does a push change in purchases, and for what share of the pairs did it change the display at all?",
+        hint="What does a push change in purchases, and for what share of pairs did it change the display?",
         recipe="Difference of the means of y between z = 1 and z = 0, divided by the same difference of t.",
     )
 
@@ -121,7 +121,7 @@ def check_two_stages(answer: Answer) -> None:
         answer,
         make,
         hint="In the model for y, does the effect multiply what was shown, or what the first stage predicts?",
-        recipe="Keep beta. Compute the residual with the actual t in place of the prediction, and the rest as before.",
+        recipe="Keep beta. Compute the residual with the actual t, not the prediction; the rest stays.",
     )
 
 
