@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2
 from scipy.stats import f as fisher
@@ -13,17 +13,60 @@ from scipy.stats import t as student
 
 from causalrec_lib import _validate
 from causalrec_lib._mestimation import cluster_codes, standardised
+from causalrec_lib._propensity import column_names
 from causalrec_lib._validate import FloatArray
+from causalrec_lib.estimate import Estimate
 
 _LIMIT = 1e-10
 
 
 class FirstStage(NamedTuple):
-    """What the instruments do to the treatment: slopes, their standard errors, and the effective F."""
+    """What the instruments do to the treatment.
+
+    Parameters
+    ----------
+    slope : ndarray of shape (k,)
+        Change of the treatment with each instrument, the others and the covariates held fixed.
+    se : ndarray of shape (k,)
+        Their standard errors, robust to unequal variances.
+    f : float
+        Effective F; with one instrument the squared t-ratio.
+
+    Notes
+    -----
+    Chapter: latent/02_instruments
+    """
 
     slope: FloatArray
     se: FloatArray
     f: float
+
+
+@dataclass(frozen=True, repr=False)
+class InstrumentEstimate(Estimate):
+    """An estimate by an instrument: an `Estimate` that knows its first stage and the shape of its set.
+
+    Parameters
+    ----------
+    first_stage : FirstStage, optional
+        Slopes of the treatment on the instruments, their errors, and the effective F.
+
+    Notes
+    -----
+    Chapter: latent/02_instruments
+    """
+
+    first_stage: FirstStage | None = None
+
+    @property
+    def shape(self) -> str:
+        """The confidence set in words: interval, half line, two half lines, whole line, or empty."""
+        if not self.pieces:
+            return "empty"
+        ends = [low == -np.inf for low, _ in self.pieces] + [high == np.inf for _, high in self.pieces]
+        if len(self.pieces) == 2:
+            return "two half lines"
+        return {0: "interval", 1: "half line", 2: "whole line"}[sum(ends)]
 
 
 class Parts(NamedTuple):
@@ -37,27 +80,28 @@ class Parts(NamedTuple):
 
 
 def parts_of(
-    y: ArrayLike, t: ArrayLike, z: ArrayLike, X: ArrayLike | None, clusters: ArrayLike | None, se: str
+    y: ArrayLike,
+    t: ArrayLike,
+    z: ArrayLike,
+    X: ArrayLike | None,
+    clusters: ArrayLike | None,
+    se: str,
+    like: str = "y",
 ) -> Parts:
     """Return checked inputs with the constant and the covariates taken out of all three."""
     _validate.one_of(se, "se", ("robust", "classical"))
-    outcome = _validate.vector(y, "y")
-    dose, tools = _validate.vector(t, "t", len(outcome), "y"), _validate.matrix(z, "z", len(outcome), "y")
+    outcome = _validate.vector(y, like)
+    dose, tools = _validate.vector(t, "t", len(outcome), like), _validate.matrix(z, "z", len(outcome), like)
     codes = cluster_codes(clusters, len(outcome))
     if codes is not None and se == "classical":
         raise ValueError("clusters need robust errors; pass se='robust', or leave clusters out.")
     W = np.ones((len(outcome), 1))
     if X is not None:
-        columns = _validate.matrix(X, "X", len(outcome), "y")
-        names = (
-            tuple(map(str, X.columns))
-            if isinstance(X, pd.DataFrame)
-            else tuple(f"x{j}" for j in range(columns.shape[1]))
-        )
-        W = standardised(columns, names)[0]
+        columns = _validate.matrix(X, "X", len(outcome), like)
+        W = standardised(columns, column_names(X, columns.shape[1]))[0]
     if len(outcome) <= W.shape[1] + tools.shape[1]:
         raise ValueError(
-            f"y has {len(outcome)} rows, too few for {W.shape[1] + tools.shape[1]} columns; pass more rows."
+            f"{like} has {len(outcome)} rows, too few for {W.shape[1] + tools.shape[1]} columns; pass more rows."
         )
     basis = np.linalg.qr(W)[0]
     out = [a - basis @ (basis.T @ a) for a in (outcome, dose, tools)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,13 +10,21 @@ from numpy.typing import ArrayLike
 
 from causalrec_lib import _validate
 from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
-from causalrec_lib._two_stage import FirstStage, below_zero, classical_error, first_of, parts_of, quadratic, second_of
+from causalrec_lib._two_stage import (
+    FirstStage,
+    InstrumentEstimate,
+    below_zero,
+    classical_error,
+    first_of,
+    parts_of,
+    quadratic,
+    second_of,
+)
 from causalrec_lib._validate import FloatArray
-from causalrec_lib.estimate import Estimate, EstimateRefused, OnRefusal, Rules, judge
+from causalrec_lib.estimate import EstimateRefused, OnRefusal, Rules, judge
 
 __all__ = [
     "FirstStage",
-    "InstrumentEstimate",
     "WeakInstrument",
     "anderson_rubin",
     "complier_means",
@@ -34,33 +41,6 @@ class WeakInstrument(EstimateRefused):
     """The instrument hardly moves the treatment, so that the usual interval means nothing."""
 
     rule = "first stage"
-
-
-@dataclass(frozen=True, repr=False)
-class InstrumentEstimate(Estimate):
-    """An estimate by an instrument: an `Estimate` that knows its first stage and the shape of its set.
-
-    Parameters
-    ----------
-    first_stage : FirstStage, optional
-        Slopes of the treatment on the instruments, their errors, and the effective F.
-
-    Notes
-    -----
-    Chapter: latent/02_instruments
-    """
-
-    first_stage: FirstStage | None = None
-
-    @property
-    def shape(self) -> str:
-        """The confidence set in words: interval, half line, two half lines, whole line, or empty."""
-        if not self.pieces:
-            return "empty"
-        ends = [low == -np.inf for low, _ in self.pieces] + [high == np.inf for _, high in self.pieces]
-        if len(self.pieces) == 2:
-            return "two half lines"
-        return {0: "interval", 1: "half line", 2: "whole line"}[sum(ends)]
 
 
 def two_stage_least_squares(
@@ -191,7 +171,7 @@ def first_stage(
     bib: olea2013robust
     """
     dose = _validate.vector(t, "t")
-    return first_of(parts_of(dose, dose, z, X, clusters, "robust"))
+    return first_of(parts_of(dose, dose, z, X, clusters, "robust", like="t"))
 
 
 def anderson_rubin(

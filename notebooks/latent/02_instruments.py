@@ -304,7 +304,6 @@ for ax, (title, (weeks, name, color)) in zip(axes, panels.items(), strict=True):
     ax.set_title(title.replace(", ", "\n"), fontsize=10)
     ax.set(xlim=(-edge, edge), yticks=[], xticks=[-0.5, 0, 0.5])
 fig.supxlabel("effect of a display (dashed: the truth for compliers)", fontsize=10)
-fig.tight_layout()
 plots.show(
     fig,
     alt="Four panels with a line a week. Adjusted: short lines to the right of the dashed truth. Strong push: short "
@@ -475,9 +474,11 @@ run.claim("LATE is not ATE", abs(late - ate) > 0.005, late=late, ate=ate)
 # Compliers make up {glue:text}`complier_share:.0%` of the sessions; the world says
 # {glue:text}`complier_share.truth:.0%` of the users. Their activity is {glue:text}`complier_activity:.1f` on
 # average, that of never-takers {glue:text}`never_activity:.1f`; the truth is
-# {glue:text}`complier_activity.truth:.1f` and {glue:text}`never_activity.truth:.1f`. Being *assigned* to the new shelf is worth {glue:text}`trial_itt:.2f`
-# purchases a session (truth {glue:text}`trial_itt.truth:.2f`), the {term}`intention-to-treat effect`. *Seeing* it is
-# worth {glue:text}`trial_late:.2f` to compliers (truth {glue:text}`trial_late.truth:.2f`; for everybody
+# {glue:text}`complier_activity.truth:.1f` and {glue:text}`never_activity.truth:.1f`.
+#
+# Being *assigned* to the new shelf is worth {glue:text}`trial_itt:.2f` purchases a session (truth
+# {glue:text}`trial_itt.truth:.2f`), the {term}`intention-to-treat effect`. *Seeing* it is worth
+# {glue:text}`trial_late:.2f` to compliers (truth {glue:text}`trial_late.truth:.2f`; for everybody
 # {glue:text}`trial_ate:.2f`). Which one Lena needs depends on her question: roll out as in the trial, or make
 # everybody see it.
 #

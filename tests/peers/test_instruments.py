@@ -23,7 +23,7 @@ def two_tools(n=600):
 def test_estimate_and_error_are_linearmodels(tools, how):
     y, t, Z, X = two_tools()
     Z, users = Z[:, :tools], np.arange(len(y)) // 5
-    more = {"clusters": users, "group_debias": True} if how == "clustered" else {}
+    more = {"clusters": users} if how == "clustered" else {}
     theirs = IV2SLS(y, sm.add_constant(X), t, Z).fit(cov_type=how, **more)
     ours = instruments.two_stage_least_squares(
         y,
@@ -33,9 +33,10 @@ def test_estimate_and_error_are_linearmodels(tools, how):
         clusters=users if how == "clustered" else None,
         se="classical" if how == "unadjusted" else "robust",
     )
-    factor = np.sqrt(len(y) / (len(y) - 5)) if how == "unadjusted" else 1.0  # ours divides by n minus columns
+    groups = users.max() + 1  # ours divides by n minus columns, and has the factor G / (G - 1)
+    squared = {"unadjusted": len(y) / (len(y) - 5), "clustered": groups / (groups - 1), "robust": 1.0}[how]
     np.testing.assert_allclose(
-        [ours.value, ours.se], [theirs.params["endog"], factor * theirs.std_errors["endog"]], **SAME
+        [ours.value, ours.se], [theirs.params["endog"], np.sqrt(squared) * theirs.std_errors["endog"]], **SAME
     )
 
 

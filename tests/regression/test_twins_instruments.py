@@ -11,7 +11,7 @@ from causalrec_lib.estimate import difference_in_means
 from tests.truth import instruments_world as world
 from tests.truth.instruments_world import Tools
 
-RUNS = 60
+RUNS = 120
 BATTERY = {
     "two_stage_least_squares": world.two_stage_battery,
     "anderson_rubin": world.anderson_rubin_battery,

@@ -47,10 +47,12 @@ def draw(seed: int, n: int = 1200, moved: bool = False, each: int = 1) -> Draw:
     if each > 1:
         z = (rng.random(group[-1] + 1) < 0.4).astype(float)[group]
     hidden = rng.normal(size=n)
+    if each > 1:  # most of the hidden cause is the group's
+        hidden = np.sqrt(0.8) * rng.normal(size=group[-1] + 1)[group] + np.sqrt(0.2) * hidden
     kind = np.digitize(hidden + rng.normal(size=n), np.sqrt(2) * np.array([-0.5244, 0.6745]))  # quantiles .30 and .75
     t = np.choose(kind, [np.zeros(n), z, np.ones(n)])
     effect = np.choose(kind, [-1.0, LATE, LATE if moved else 5.0])
-    shared = rng.normal(size=group[-1] + 1)[group] if each > 1 else 0.0
+    shared = 2 * rng.normal(size=group[-1] + 1)[group] if each > 1 else 0.0
     y = (2 * X if moved else 0) + 2 * hidden + effect * t + shared + rng.normal(size=n)
     return Draw(y, t, z, X, hidden, group)
 
