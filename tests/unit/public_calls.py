@@ -20,7 +20,19 @@ import numpy as np
 import pandas as pd
 
 import causalrec_lib
-from causalrec_lib import course, data, effects, estimate, graphs, matching, plots, sensitivity, simulation, weighting
+from causalrec_lib import (
+    course,
+    data,
+    effects,
+    estimate,
+    graphs,
+    instruments,
+    matching,
+    plots,
+    sensitivity,
+    simulation,
+    weighting,
+)
 from causalrec_lib.course import attempts
 from causalrec_lib.data import transfer, week, world
 from causalrec_lib.estimate import Design, Estimate, Rules
@@ -43,6 +55,7 @@ PLUMBING = {
 RESULTS = {
     data.Card: "made by data.card",
     graphs.Independence: "made by implied_independences",
+    instruments.FirstStage: "made by first_stage",
     matching.Matches: "made by match",
     sensitivity.EValue: "made by e_value",
     sensitivity.LinearSensitivity: "made by ols",
@@ -439,6 +452,27 @@ for more in ({}, {"X": say.table(X, design=True, optional=True)}):
         **JUDGED,
         **COMMON,
     )
+
+# Instruments ----------------------------------------------------------------------------------------------------
+
+PUSH = np.tile([0.0, 1.0], N // 2)
+MOVED = np.where(np.arange(N) % 5 == 0, T, PUSH)
+WITH_PUSH = {"z": say.table(PUSH[:, None]), "X": say.table(X, design=True, optional=True), "clusters": CLUSTERS}
+for function, more in (
+    (instruments.two_stage_least_squares, {"min_f": say.number(0.0, -1.0), **JUDGED}),
+    (instruments.anderson_rubin, {}),
+):
+    add(
+        function,
+        y=say.vector(Y),
+        t=say.vector(MOVED),
+        se=say.option("robust"),
+        **WITH_PUSH,
+        **more,
+        **COMMON,
+    )
+add(instruments.first_stage, t=say.vector(MOVED), **WITH_PUSH)
+add(instruments.complier_means, x=say.table(X), t=say.binary(MOVED), z=say.binary(PUSH), clusters=CLUSTERS)
 
 # Simulation -----------------------------------------------------------------------------------------------------
 
