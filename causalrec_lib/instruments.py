@@ -107,7 +107,7 @@ def two_stage_least_squares(
 
     References
     ----------
-    bib: imbens1994identification, angrist1996identification, staiger1997instrumental, olea2013robust
+    bib: imbens1994identification, angrist1996identification, staiger1997instrumental, montielolea2013robust
     """
     parts, rules = parts_of(y, t, z, X, clusters, se), Rules() if rules is None else rules
     _validate.instance(rules, "rules", Rules, "pass Rules(min_clusters=...)")
@@ -168,7 +168,7 @@ def first_stage(
 
     References
     ----------
-    bib: olea2013robust
+    bib: montielolea2013robust
     """
     dose = _validate.vector(t, "t")
     return first_of(parts_of(dose, dose, z, X, clusters, "robust", like="t"))

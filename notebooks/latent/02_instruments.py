@@ -824,5 +824,5 @@ quiz(
 #
 # - {cite:t}`angrist1996identification`: the four assumptions in potential outcomes, with what happens without them.
 # - {cite:t}`andrews2019weak`: weak instruments in practice, with advice on what to report.
-# - {cite:t}`olea2013robust`: the effective F, for several instruments and unequal variances.
+# - {cite:t}`montielolea2013robust`: the effective F, for several instruments and unequal variances.
 # - {cite:t}`hernan2020causal`, chapter sixteen: why the assumptions are harder to believe than they look.
