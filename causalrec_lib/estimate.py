@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from causalrec_lib import _card, _validate
+from causalrec_lib import _card, _sensitivity, _validate
 from causalrec_lib._design import ESTIMANDS, Design
 from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
 from causalrec_lib._parts import check_estimate, check_rules
@@ -256,6 +256,30 @@ class Estimate:
             The flagged copy.
         """
         return replace(self, flags=(*self.flags, *_validate.texts(reasons, "reasons")))
+
+    def sensitivity(self, null: float = 0.0) -> _sensitivity.Sensitivity:
+        """Say how strong a hidden cause must be to move the estimate to `null`.
+
+        Parameters
+        ----------
+        null : float
+            The value that would turn the decision, in the outcome's unit.
+
+        Returns
+        -------
+        Sensitivity
+            Bias bounds where the estimate has a design, the E-value where its arms are risks, Gamma where it has
+            pairs; what is missing is named with its reason.
+
+        Notes
+        -----
+        Chapter: weighting/04_sensitivity
+
+        References
+        ----------
+        bib: chernozhukov2022long, vanderweele2017sensitivity, rosenbaum2002observational
+        """
+        return _sensitivity.of_estimate(self, null, self._z)
 
     def report(self) -> pd.Series:
         """Return the report card as a Series, one row a diagnostic.

@@ -20,6 +20,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from causalrec_lib import _validate
 from causalrec_lib._figures import coverage, love, overlap
+from causalrec_lib._plane import bias_plane
 from causalrec_lib._style import COLORS, CYCLE, INK, truth_line
 from causalrec_lib.estimate import Estimate
 
@@ -27,6 +28,7 @@ __all__ = [
     "COLORS",
     "CYCLE",
     "INK",
+    "bias_plane",
     "coverage",
     "draw_dag",
     "forest",

@@ -121,3 +121,10 @@ def _ihdp_npci(folder: Path, table: str) -> pd.DataFrame:
         return _replication(folder, int(table))
     parts = [_replication(folder, i).assign(replication=i) for i in range(1, 11)]
     return pd.concat(parts, ignore_index=True)
+
+
+@loader("darfur")
+def _darfur(folder: Path, table: str) -> pd.DataFrame:
+    """Read the survey of refugees, one row a person."""
+    raw = pd.read_csv(folder / "darfur.csv")
+    return tidy(raw, {c: c for c in raw.columns}, ids=["village"])

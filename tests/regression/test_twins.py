@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,16 +19,21 @@ import pytest
 from causalrec_lib import (
     _abadie_imbens,
     _balance,
+    _bayesian_network,
+    _front_door,
+    _independence,
     _match,
     _neighbours,
     _propensity,
+    _separation,
     _standardisation,
+    graphs,
     matching,
     weighting,
 )
 from causalrec_lib.estimate import Estimate, effective_sample_size
 from tests.regression.twins_report import write_report
-from tests.truth import behaviour_world, errors, matching_world, randomised_world, weighting_world
+from tests.truth import behaviour_world, errors, graphs_world, matching_world, randomised_world, weighting_world
 from tests.truth.weighting_world import OPEN, Tools
 
 RUNS = 100
@@ -41,6 +47,7 @@ BATTERY = {
     "matching": matching_world.matching_battery,
     "errors": errors.battery,
     "behaviour": behaviour_world.behaviour_battery,
+    "graphs": graphs_world.battery,
 }
 TWINS: dict[str, tuple[str, Callable]] = {}
 
@@ -732,6 +739,122 @@ for how in ("optimal", "full"):
         f"{how} matching ignores its caliper",
         lambda true: lambda *a: true(*a[:-1], np.inf),
     )
+
+
+# Graphs ---------------------------------------------------------------------------------------------------------
+
+
+def walk(told: Callable):
+    """Return a walk along open paths in which told(graph, given) are the colliders that are open."""
+
+    def reached(graph, start, given):
+        heard, ahead, seen = told(graph, given), [(v, "up") for v in start], set()
+        while ahead:
+            v, way = ahead.pop()
+            if (v, way) in seen:
+                continue
+            seen.add((v, way))
+            if v not in given:
+                ahead += [(child, "down") for child in graph.succ[v]]
+            if (v not in given) if way == "up" else (v in heard):
+                ahead += [(parent, "up") for parent in graph.pred[v]]
+        return {v for v, _ in seen} - given
+
+    return lambda true: reached
+
+
+for name, told in (
+    ("a collider is a chain", lambda graph, given: set(graph) - given),
+    ("a collider never opens", lambda graph, given: set()),
+):
+    patched("graphs", _separation, "reached", name, walk(told))
+
+
+def only_the_collider_itself(graph, x, y, given=()):
+    """d-separation path by path, where a given descendant opens nothing."""
+    for path in nx.all_simple_paths(graph.to_undirected(), x, y):
+        inner = zip(path, path[1:], path[2:], strict=False)
+        if not any((graph.has_edge(a, m) and graph.has_edge(b, m)) != (m in given) for a, m, b in inner):
+            return False
+    return True
+
+
+patched(
+    "graphs", graphs, "d_separated", "descendants of a collider are forgotten", lambda true: only_the_collider_itself
+)
+patched(
+    "graphs",
+    graphs,
+    "_forbidden",
+    "columns after the treatment are allowed",
+    lambda true: lambda graph, t, y: (true(graph, t, y)[0], frozenset()),
+)
+patched(
+    "graphs",
+    graphs,
+    "_forbidden",
+    "the causal path counts as a back door",
+    lambda true: lambda graph, t, y: (frozenset(), true(graph, t, y)[1]),
+)
+patched(
+    "graphs",
+    graphs,
+    "is_front_door",
+    "the front door forgets what confounds mediator and outcome",
+    lambda true: lambda g, t, y, m: true(g, t, y, m) or "w" in g,
+)
+
+
+class Seeing:
+    """A network in which an intervention is only seen."""
+
+    def __init__(self, network, setting):
+        self.network, self.setting = network, setting
+
+    def query(self, target):
+        return self.network.query(target, self.setting)
+
+
+patched(
+    "graphs", _bayesian_network.BayesianNetwork, "do", "doing is seeing", lambda true: lambda self, s: Seeing(self, s)
+)
+
+
+def one_sum(y, t, m):
+    """The front-door formula with P(y | m) in place of the inner sum."""
+    moved = np.array([np.mean(m[t == 1] == k) - np.mean(m[t == 0] == k) for k in np.unique(m)])
+    return moved @ np.array([y[m == k].mean() for k in np.unique(m)])
+
+
+patched(
+    "graphs",
+    graphs,
+    "front_door",
+    "the inner sum of the front door left out",
+    lambda true: lambda y, t, m: change(true(y, t, m), value=float(one_sum(*map(np.asarray, (y, t, m))))),
+)
+patched(
+    "graphs",
+    _front_door,
+    "standard_error",
+    "standard error of the front door five per cent too large",
+    lambda true: lambda g, c=None: 1.05 * true(g, c),
+)
+patched(
+    "graphs",
+    _independence,
+    "_take_out",
+    "what is given is not taken out",
+    lambda true: lambda values, regressors: values - values.mean(axis=0),
+)
+patched("graphs", _independence, "cluster_codes", "rows of a user count apart", lambda true: lambda c, n: None)
+patched(
+    "graphs",
+    graphs,
+    "check_independences",
+    "many tests, each at five per cent",
+    lambda true: lambda claims, data: true(claims, data).assign(refuted=lambda d: d["p"] < 0.05),
+)
 
 
 @pytest.mark.parametrize("battery", BATTERY)

@@ -20,7 +20,19 @@ import numpy as np
 import pandas as pd
 
 import causalrec_lib
-from causalrec_lib import course, data, effects, estimate, matching, plots, simulation, weighting
+from causalrec_lib import (
+    course,
+    data,
+    effects,
+    estimate,
+    graphs,
+    instruments,
+    matching,
+    plots,
+    sensitivity,
+    simulation,
+    weighting,
+)
 from causalrec_lib.course import attempts
 from causalrec_lib.data import transfer, week, world
 from causalrec_lib.estimate import Design, Estimate, Rules
@@ -42,7 +54,12 @@ PLUMBING = {
 
 RESULTS = {
     data.Card: "made by data.card",
+    graphs.Independence: "made by implied_independences",
+    instruments.FirstStage: "made by first_stage",
     matching.Matches: "made by match",
+    sensitivity.EValue: "made by e_value",
+    sensitivity.LinearSensitivity: "made by ols",
+    sensitivity.Sensitivity: "made by Estimate.sensitivity",
     weighting.PropensityFit: "made by propensity",
     week.RawWeek: "made by raw_week",
     world.Policy: "made by World.policy",
@@ -312,6 +329,62 @@ add(
     ),
 )
 
+# Sensitivity ----------------------------------------------------------------------------------------------------
+
+ADJUSTED = weighting.ipw(Y, T, X=X, refuse="flag")
+SHARES = {"r2_outcome": say.number(0.2, -0.1, 1.1), "r2_treatment": say.number(0.1, -0.1, 1.0, 1.5)}
+LINEAR = sensitivity.ols(Y, T, X)
+GAMMAS = say.vector([1.0, 2.0], partner=False, bad=(0.5, -1.0))
+add(estimate.Estimate.sensitivity, made().sensitivity, null=say.number(0.5))
+for bounded in ("bias", "bounds", "interval"):
+    add(getattr(sensitivity.Sensitivity, bounded), getattr(ADJUSTED.sensitivity(), bounded), **SHARES)
+add(sensitivity.LinearSensitivity.bias, LINEAR.bias, **SHARES)
+add(sensitivity.LinearSensitivity.adjusted, LINEAR.adjusted, **SHARES, reduce=say.flag())
+add(
+    sensitivity.LinearSensitivity.robustness_value,
+    LINEAR.robustness_value,
+    q=say.number(1.0, 0.0, -1.0),
+    alpha=say.number(0.05, 0.0, -0.1, 1.1),
+)
+add(
+    sensitivity.e_value,
+    ratio=say.number(2.0, 0.0, -1.0),
+    low=say.number(1.5, 0.0, -1.0, 2.5, float("nan"), missing=True),
+    high=say.number(3.0, 0.0, -1.0, 1.7, float("nan"), missing=True),
+)
+add(
+    sensitivity.benchmarks,
+    estimate=say.thing(ADJUSTED, bare=made(), other_rows=weighting.ipw(Y[:-2], T[:-2], X=X[:-2], refuse="flag")),
+    y=say.vector(Y),
+    t=say.binary(T),
+    X=say.table(X, design=True),
+)
+add(
+    sensitivity.ols,
+    y=say.vector(Y),
+    t=say.vector(T, constant=np.ones(N), of_x=X.sum(axis=1)),
+    X=say.table(X, design=True),
+    benchmark=say.texts(("x0",), unknown=("x7",), empty={"group": ()}),
+    multiples=say.vector([1.0, 2.0], partner=False, bad=(0.0, -1.0)),
+    unit=say.words("kg"),
+)
+add(sensitivity.rosenbaum_bounds, differences=say.vector(Y, partner=False, zeros=np.zeros(N)), gammas=GAMMAS)
+add(
+    sensitivity.rosenbaum_gamma,
+    differences=say.vector(Y, partner=False, zeros=np.zeros(N)),
+    alpha=say.number(0.05, 0.0, 0.5, 1.0),
+)
+add(
+    sensitivity.marginal_bounds,
+    y=say.vector(Y),
+    t=say.binary(T),
+    e=say.propensities(E),
+    gammas=GAMMAS,
+    n_boot=say.whole(3, -1),
+    seed=say.whole(0, -1),
+    level=LEVEL,
+)
+
 # Weighting ------------------------------------------------------------------------------------------------------
 
 add(
@@ -379,6 +452,27 @@ for more in ({}, {"X": say.table(X, design=True, optional=True)}):
         **JUDGED,
         **COMMON,
     )
+
+# Instruments ----------------------------------------------------------------------------------------------------
+
+PUSH = np.tile([0.0, 1.0], N // 2)
+MOVED = np.where(np.arange(N) % 5 == 0, T, PUSH)
+WITH_PUSH = {"z": say.table(PUSH[:, None]), "X": say.table(X, design=True, optional=True), "clusters": CLUSTERS}
+for function, more in (
+    (instruments.two_stage_least_squares, {"min_f": say.number(0.0, -1.0), **JUDGED}),
+    (instruments.anderson_rubin, {}),
+):
+    add(
+        function,
+        y=say.vector(Y),
+        t=say.vector(MOVED),
+        se=say.option("robust"),
+        **WITH_PUSH,
+        **more,
+        **COMMON,
+    )
+add(instruments.first_stage, t=say.vector(MOVED), **WITH_PUSH)
+add(instruments.complier_means, x=say.table(X), t=say.binary(MOVED), z=say.binary(PUSH), clusters=CLUSTERS)
 
 # Simulation -----------------------------------------------------------------------------------------------------
 
@@ -456,6 +550,21 @@ add(
     ax=AX,
 )
 add(
+    plots.bias_plane,
+    sensitivity=say.thing(ADJUSTED.sensitivity(), bare=made().sensitivity()),
+    lines=say.thing({0.0: "zero"}, optional=True, itself={ADJUSTED.value: "a"}, words={"a": "b"}, wordless={0.0: 3}),
+    benchmarks=say.thing(
+        pd.DataFrame({"r2_treatment": [0.1], "r2_outcome": [0.1]}, ["x"]),
+        optional=True,
+        half=pd.DataFrame({"r2_treatment": [0.1]}),
+        beyond=pd.DataFrame({"r2_treatment": [1.1], "r2_outcome": [0.1]}),
+    ),
+    hidden=say.thing((0.1, 0.2), optional=True, beyond=(1.0, 0.2), three=(0.1, 0.2, 0.3)),
+    limits=say.thing((0.5, 0.5), optional=True, beyond=(0.5, 1.5), none=(0.0, 0.5)),
+    labels=say.texts(("treatment", "outcome"), three=("a", "b", "c"), one=("a",)),
+    ax=AX,
+)
+add(
     plots.love,
     balance=say.thing(BALANCE, none={}, half=BALANCE[["before"]], empty=BALANCE.iloc[:0], bare=made(balance=None)),
     limit=say.number(0.1, -0.1),
@@ -472,6 +581,79 @@ add(
     xlabel=say.words(),
     what=say.words(),
 )
+
+# Graphs -----------------------------------------------------------------------------------------------------------
+
+SHAPE = nx.DiGraph([("c", "t"), ("c", "y"), ("t", "m"), ("m", "y")])
+GRAPH = say.thing(SHAPE, **{k: v for k, v in BAD_GRAPHS.items() if k != "an unknown kind"})
+NET = graphs.BayesianNetwork.fit(
+    SHAPE, pd.DataFrame(np.arange(64)[:, None] >> np.arange(4) & 1, columns=list("ctym"))
+)
+ROWS = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "z": Y})
+
+
+def node(value: str, **more: object) -> say.Given:
+    """A node of the graph."""
+    return say.Given(value, say.listed({"unknown": "nobody", "a number": 3, "None": None, **more}))
+
+
+def some_nodes(value: list[str], **more: object) -> say.Given:
+    """Several nodes."""
+    return say.Given(value, say.listed({"unknown": ["nobody"], "a number": 3, **more}))
+
+
+def table_of(value: pd.DataFrame) -> say.Given:
+    """A table of numbers."""
+    return say.thing(value, holed=value.shift(1), **{"a column short": value.iloc[:, :1]})
+
+
+EFFECT = {"treatment": node("t", outcome="y"), "outcome": node("y", treatment="t")}
+add(graphs.d_separated, graph=GRAPH, x=node("t"), y=node("y", same="t"), given=some_nodes(["c"], an_end=["t"]))
+add(graphs.paths, graph=GRAPH, x=node("t"), y=node("y", same="t"), given=some_nodes(["c"], an_end=["t"]))
+add(graphs.is_adjustment_set, graph=GRAPH, **EFFECT, columns=some_nodes(["c"], treatment=["t"]))
+add(graphs.adjustment_sets, graph=GRAPH, **EFFECT, observed=some_nodes(["c", "m"]))
+add(graphs.is_front_door, graph=GRAPH, **EFFECT, mediators=some_nodes(["m"], outcome=["y"], empty=[]))
+add(graphs.implied_independences, graph=GRAPH, observed=some_nodes(["c", "t", "y"]))
+add(
+    graphs.independence_test,
+    data=table_of(ROWS),
+    a=node("a", b="b"),
+    b=node("b", a="a"),
+    given=some_nodes(["z"], twice=["a"], text="z"),
+    clusters=CLUSTERS,
+    degree=say.whole(2, 0, 7),
+)
+add(
+    graphs.check_independences,
+    claims=say.Given(
+        [graphs.Independence("a", "b", ("z",))],
+        say.listed(
+            {"empty": [], "a number": 3, "texts": ["a ⊥ b"], "unknown": [graphs.Independence("a", "nobody", ())]}
+        ),
+    ),
+    data=table_of(ROWS),
+    clusters=CLUSTERS,
+    degree=say.whole(2, 0, 7),
+)
+add(graphs.front_door, y=say.vector(Y), t=say.binary(T), mediator=say.labels(USER % 3, optional=False, several=True),
+    clusters=CLUSTERS, unit=say.words("kg"))  # fmt: skip
+add(
+    graphs.BayesianNetwork,
+    graph=GRAPH,
+    tables=say.thing(NET.tables, short={"c": [1.0]}, negative=NET.tables | {"c": [1.5, -0.5]}, unknown={"q": [1.0]}),
+    states=say.thing(NET.states, short={"c": [0, 1]}, longer=NET.states | {"c": [0, 1, 2]}),
+)
+add(
+    graphs.BayesianNetwork.fit,
+    graph=GRAPH,
+    data=say.thing(NET.sample(200, np.random.default_rng(3)), short=pd.DataFrame({"c": [0, 1]})),
+    smoothing=say.number(1.0, -1.0),
+)
+SEEN = say.thing({"t": 1}, optional=True, **{"unknown": {"nobody": 1}, "a value": {"t": 7}})
+add(graphs.BayesianNetwork.query, NET.query, target=node("y"), given=SEEN)
+add(graphs.BayesianNetwork.do, NET.do, setting=say.thing({"t": 1}, **{"unknown": {"nobody": 1}, "a value": {"t": 7}}))
+add(graphs.BayesianNetwork.parents, NET.parents, v=node("y"))
+add(graphs.BayesianNetwork.sample, NET.sample, n=say.whole(5, 0), rng=say.thing(np.random.default_rng(1)))
 
 # Data -----------------------------------------------------------------------------------------------------------
 

@@ -367,12 +367,22 @@ def filmtrust():
     yield f"of {len(pairs):,} statements {sum((b, a) in pairs for a, b in pairs):,} are returned"
 
 
+def darfur():
+    df = load("darfur")
+    villages = df.groupby("village", observed=True)["directlyharmed"]
+    yield f"The {villages.ngroups} villages of origin are adjusted for one by one"
+    one, same = (villages.size() == 1).sum(), (villages.nunique() == 1).sum()
+    yield f"{one} of them have one person only, and in {same} nobody or everybody was hurt"
+    yield f"{df.duplicated().sum()} row equals an earlier row"
+    assert (df["peacefactor"].min(), df["peacefactor"].max()) == (0, 1)
+
+
 CLAIMS = {
     "womens_reviews": womens, "movielens_100k": movielens_100k, "movielens_small": movielens_small,
     "open_bandit_small": open_bandit, "nsw": nsw, "cps": cps, "psid": psid, "nhefs": nhefs,
     "insurance_network": insurance, "pension_401k": pension, "swissmetro": swissmetro, "mode_canada": mode_canada,
     "ta_feng": ta_feng, "ihdp_sim": ihdp_sim, "ihdp_npci": ihdp_npci, "coat": coat, "hillstrom": hillstrom,
-    "upworthy": upworthy, "hotel_bookings": hotel, "filmtrust": filmtrust,
+    "darfur": darfur, "upworthy": upworthy, "hotel_bookings": hotel, "filmtrust": filmtrust,
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import pytest
 from numpydoc.validate import validate
 
 from causalrec_lib import plots, simulation
-from causalrec_lib.estimate import Estimate
+from causalrec_lib.estimate import Design, Estimate
 
 ALT = "A straight line that rises from the lower left to the upper right."
 CAPTION = "The line rises: <more> shelf & more sales."
@@ -286,6 +286,23 @@ def test_a_love_plot_compares_designs():
             plots.love(bad)
 
 
+def test_a_bias_plane_draws_the_line_where_the_answer_turns():
+    found = estimate(design=Design(np.tile([2.0, -2.0], 50), np.tile([1.0, -1.0, -1.0, 1.0], 25))).sensitivity()
+    points = pd.DataFrame({"r2_treatment": [0.1], "r2_outcome": [0.02]}, ["log_age"])
+    (ax,) = plots.bias_plane(found, lines={0.0: "none", 0.5: "half"}, benchmarks=points, hidden=(0.3, 0.1)).axes
+    drawn = {x.get_label(): x for x in ax.lines}
+    assert list(drawn) == ["none", "half", "log age", "the hidden cause"]
+    for words, value in (("none", 0.0), ("half", 0.5)):
+        d, y = (a[200] for a in drawn[words].get_data())
+        assert np.sqrt(y * d / (1 - d)) * found.scale == pytest.approx(abs(found.value - value))
+    assert [list(a) for a in drawn["the hidden cause"].get_data()] == [[0.3], [0.1]]
+    assert ax.get_xlim()[1] == pytest.approx(0.42) and ax.get_ylim()[1] == pytest.approx(0.14)
+    fig, (left, _) = plt.subplots(1, 2)
+    assert plots.bias_plane(found, ax=left, limits=(0.5, 0.5)) is fig and left.get_xlim() == (0, 0.5)
+    with pytest.raises(ValueError, match="no bias bound"):
+        plots.bias_plane(estimate().sensitivity())
+
+
 def test_coverage_marks_the_intervals_that_miss():
     def answer(k):
         return {"sound": estimate(value=1 + 0.2 * (k == 0)), "naive": estimate(value=2.0)}
@@ -301,7 +318,7 @@ def test_coverage_marks_the_intervals_that_miss():
         plots.coverage(runs, naive="wrong")
 
 
-@pytest.mark.parametrize("name", ["overlap", "love", "coverage", "truth_line"])
+@pytest.mark.parametrize("name", ["overlap", "love", "coverage", "bias_plane", "truth_line"])
 def test_figures_of_the_private_modules_are_documented(name):
     checks = {"GL08", "SS03", "PR01", "PR02", "PR03", "PR04", "PR07", "PR08", "PR10", "RT01", "RT03", "YD01"}
     assert [e for e in validate(f"causalrec_lib.plots.{name}")["errors"] if e[0] in checks] == []
