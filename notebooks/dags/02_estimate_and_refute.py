@@ -15,9 +15,9 @@
 # %% [markdown]
 # # Five green ticks: what a refuter can't say
 #
-# Kofi's report is one page. "A display adds {glue:text}`kofi_100:.1f` sales per hundred. Estimated with DoWhy. Placebo
-# treatment: passed. Random common cause: passed. Data subset: passed. Bootstrap: passed. Dummy outcome: passed." A
-# second strip on the page pays at nine sales per hundred displays. Mara reads the ticks and orders it.
+# Kofi's report is one page. "A display adds {glue:text}`kofi_100:.1f` sales per hundred. Estimated with DoWhy.
+# Placebo treatment: passed. Random common cause: passed. Data subset: passed. Bootstrap: passed. Dummy outcome:
+# passed." A second strip on the page pays at eight sales per hundred displays. Mara reads the ticks and orders it.
 #
 # The true effect is {glue:text}`ate_100:.1f`. Kofi left out the one column that matters most, and five tests saw
 # nothing. This is not bad luck. In {glue:text}`n_weeks:d` simulated weeks, most wrong analyses pass most refuters.
@@ -55,7 +55,7 @@ from dowhy.causal_refuters.placebo_treatment_refuter import PlaceboType
 from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 
-from causalrec_lib import course, data, graphs, plots, refutation, simulation, weighting
+from causalrec_lib import course, data, graphs, plots, refutation, weighting
 from causalrec_lib.course import check, quiz
 from causalrec_lib.data.world import make_world
 from causalrec_lib.estimate import difference_in_means
@@ -132,7 +132,7 @@ run.record("ate", truth, naive=kofi[2].value)
 run.record("kofi_z", (se_kofi.value - truth) / se_kofi.se)
 run.claim("Kofi's number is DoWhy's and ours", np.isclose(se_kofi.value, kofi[2].value, rtol=1e-6))
 run.claim("all five refuters pass", bool(report["passed"].all()), table=report["p"].to_dict())
-run.claim("Mara is told that the strip pays, and it doesn't", kofi[2].value > 0.09 > truth)
+run.claim("Mara is told that the strip pays, and it doesn't", kofi[2].value > 0.08 > truth)
 run.claim("Kofi's interval misses the truth", se_kofi.low > truth)
 
 # %% [markdown]
@@ -321,7 +321,7 @@ def tested(frame, columns, only_visits, seed):
     return {"estimate": effect(y, t, x), **z, "week before": before.value / before.se, "dry run": dry.value / dry.se}
 
 
-weeks = run.seeds(run.size(ci=16, full=100), "weeks")
+weeks = run.seeds(run.size(ci=14, full=100), "weeks")
 rows = [
     {"analysis": name, "week": seed, **tested(frame, *how, seed)}
     for seed in run.progress(weeks, "weeks")
@@ -362,9 +362,8 @@ run.claim("the bootstrap is no test: its z stays small", runs["bootstrap"].abs()
 fig, (top, ax) = plt.subplots(
     2, 1, figsize=(5.6, 6.2), sharex=True, gridspec_kw={"height_ratios": [1, 3]}, layout="constrained"
 )
-top.bar(
-    range(5), 100 * bias, width=0.55, color=[plots.COLORS["accent" if k == "right" else "naive"] for k in bias.index]
-)
+colors = [plots.COLORS["accent" if k == "right" else "naive"] for k in bias.index]
+top.bar(range(5), 100 * bias, width=0.55, color=colors)
 for k, value in enumerate(100 * bias):
     top.annotate(f"{value:+.1f}", (k, value), (0, 3 if value > 0 else -3), textcoords="offset points",
                  ha="center", va="bottom" if value > 0 else "top", fontsize=9)  # fmt: skip
@@ -386,18 +385,18 @@ plots.show(
     alt="Above, bars: the bias of five analyses; about zero for the right one, positive with the score left out, "
     "negative for the other three. Below, a table of eight tests against the five analyses with the share of weeks "
     "that raise an alarm: almost nothing but zeros in the six rows of refuters; the two rows of negative controls "
-    "are full in the column of the missing score.",
-    caption="Share of weeks in which a test raises an alarm, under the true bias. Six refuters stay silent under four "
-    "wrong analyses. Negative controls see the missing cause, and little of the rest.",
+    "light up in the column of the missing score.",
+    caption="Share of weeks in which a test raises an alarm, below the true bias. Six refuters stay silent about "
+    "four wrong analyses. Negative controls see the missing cause, and little of the rest.",
 )
 
 # %% [markdown]
 # Remember this picture. The missing score costs {glue:text}`bias_score_left_out:.1f` sales per hundred displays, the
 # visit {glue:text}`bias_visit_adjusted:.1f`, the receipt {glue:text}`bias_receipt_adjusted:.1f`, keeping visits only
-# {glue:text}`bias_visits_only:.1f` (against the effect on all pairs, which Mara asked for). Of the verdicts of refuters
-# on wrong analyses {glue:text}`passed_wrong:.0%` are ticks. A refuter changes the data and repeats the *same*
-# analysis. What is wrong with the columns or rows is wrong in the repetition, too, and a treatment dealt by you has
-# no confounder to be missed.
+# {glue:text}`bias_visits_only:.1f` (against the effect on all pairs, which Mara asked for). Of the verdicts of
+# refuters on wrong analyses {glue:text}`passed_wrong:.0%` are ticks. A refuter changes the data and repeats the
+# *same* analysis. What is wrong with the columns or rows is wrong in the repetition, too, and a treatment dealt by
+# you has no confounder to be missed.
 #
 # The controls ring in {glue:text}`left_before:.0%` and {glue:text}`left_dry:.0%` of weeks where the score is missing.
 # For the other three errors they ring in {glue:text}`others_ring:.0%`. Against a column from after the treatment no
@@ -409,19 +408,8 @@ plots.show(
 # another treatment, a table of columns in another order than the outcome, treated and others exchanged, and a
 # column that is the user's mean outcome in the item's department, the row's own included.
 
+
 # %%
-BROKEN = {
-    "none": (effect, X),
-    "stale weights": (lambda y, t, x: weighted_by(y, t, x[:, 3]), [*X, "fitted"]),
-    "rows out of order": (lambda y, t, x: effect(y, t, x[np.argsort(x[:, 0])]), X),
-    "arms exchanged": (lambda y, t, x: effect(y, 1 - t, x), X),
-    "outcome in a column": (
-        lambda y, t, x: effect(y, t, np.column_stack([x[:, :3], mean_by(x[:, 3], y)])),
-        [*X, "own"],
-    ),
-}
-
-
 def weighted_by(y, t, e):
     """Hajek's difference with given chances."""
     one, zero = t / e, (1 - t) / (1 - e)
@@ -434,13 +422,24 @@ def mean_by(codes, y):
     return (np.bincount(codes, y) / np.maximum(np.bincount(codes), 1))[codes]
 
 
+def leaky(y, t, x):
+    """Adjust for the mean outcome of the row's group instead of its code."""
+    return effect(y, t, np.column_stack([x[:, :3], mean_by(x[:, 3], y)]))
+
+
+BROKEN = {
+    "none": (effect, X),
+    "stale weights": (lambda y, t, x: weighted_by(y, t, x[:, 3]), [*X, "fitted"]),
+    "rows out of order": (lambda y, t, x: effect(y, t, x[np.argsort(x[:, 0])]), X),
+    "arms exchanged": (lambda y, t, x: effect(y, 1 - t, x), X),
+    "outcome in a column": (leaky, [*X, "own"]),
+}
 rows = {}
 for seed in run.seeds(5, "bugs"):
     frame = week(seed)
     y1, t1 = frame["consumed"].to_numpy(float), frame["exposed"].to_numpy(float)
-    frame = frame.assign(
-        fitted=weighting.propensity(frame[X], t1).e, own=frame.groupby(["user", "department"]).ngroup()
-    )
+    own = frame.groupby(["user", "department"], observed=True).ngroup()
+    frame = frame.assign(fitted=weighting.propensity(frame[X], t1).e, own=own)
     for name, (broken, columns) in BROKEN.items():
         tried = refutation.battery(broken, y1, t1, frame[columns].to_numpy(float), seed=seed, n_draws=8)
         rows[name, seed] = {"bias": tried.loc["bootstrap", "expected"] - truth, **tried["z"]}
@@ -453,21 +452,13 @@ off = bugs["bias"].groupby("error", sort=False).mean()
 for name, key in (("arms exchanged", "swap"), ("rows out of order", "order"), ("outcome in a column", "encoded")):
     run.record(f"bug_{key}", 100 * off[name], kind="stochastic", mc_se=0.3)
 run.claim("the unbroken analysis raises no alarm", caught.loc["none"].max() < 0.25)
-run.claim(
-    "stale weights are caught by the placebo treatment always", caught.loc["stale weights", "placebo treatment"] == 1
-)
-run.claim("and are right until the data change", abs(off["stale weights"]) < 0.012)
-made = caught["simulated outcome"]
-run.claim(
-    "the simulated outcome catches wrong order and exchanged arms",
-    made[["rows out of order", "arms exchanged"]].min() > 0.7,
-)
-run.claim("and the outcome in a column mostly", made["outcome in a column"] > 0.5)
+run.claim("placebo catches stale weights always", caught.loc["stale weights", "placebo treatment"] == 1)
+run.claim("and they are right until the data change", abs(off["stale weights"]) < 0.012)
+made, lost = caught["simulated outcome"], ["rows out of order", "arms exchanged"]
 five = [c for c in caught.columns if c != "simulated outcome"]
-run.claim(
-    "the other five let order and arms pass",
-    caught.loc[["rows out of order", "arms exchanged"], five].max().max() < 0.3,
-)
+run.claim("the simulated outcome catches wrong order and exchanged arms", made[lost].min() > 0.7)
+run.claim("and the outcome in a column mostly", made["outcome in a column"] > 0.5)
+run.claim("the other five let order and arms pass", caught.loc[lost, five].max().max() < 0.3)
 run.claim("the bootstrap sees the outcome in a column", caught.loc["outcome in a column", "bootstrap"] > 0.5)
 run.claim("placebo and dummy outcome don't", caught.loc[
     "outcome in a column", ["placebo treatment", "dummy outcome"]].max() < 0.3)  # fmt: skip
@@ -578,10 +569,10 @@ ax.minorticks_off()
 fig.legend(loc="outside lower center", ncols=2)
 plots.show(
     fig,
-    alt="Share of weeks with an alarm against the number of rows, for the analysis without the score. The line of the "
-    "negative controls rises from a low share to all weeks; the line of refuters stays at the bottom.",
-    caption="Kofi's analysis, in logs of four sizes. More rows sharpen a test that asks the log. They do nothing for a "
-    "test that asks the analysis about itself.",
+    alt="Share of weeks with an alarm against the number of rows, for the analysis without the score. The line of "
+    "the negative controls rises from a low share to all weeks; the line of refuters stays at the bottom.",
+    caption="Kofi's analysis, in logs of four sizes. More rows sharpen a test that asks the log. They do nothing for "
+    "a test that asks the analysis about itself.",
 )
 
 # %% [markdown]
@@ -617,7 +608,7 @@ rows = []
 for seed in run.seeds(run.size(ci=12, full=60), "studies"):
     found = list(studies(week(seed, 100_000)))
     null = refutation.empirical_null([c.value for _, _, c, _ in found], [c.se for _, _, c, _ in found])
-    for cell, estimate, _, true in found:
+    for _, estimate, _, true in found:
         moved = refutation.calibrate(estimate, null)
         rows.append((seed, estimate.value - true, moved.value - true, estimate.covers(true), moved.covers(true)))
 studied = pd.DataFrame(rows, columns=["week", "bias", "calibrated", "covers", "calibrated covers"])
@@ -633,13 +624,9 @@ for key, column, digits in (
     run.record(key, digits * by_week[column].mean(), kind="stochastic", mc_se=digits * noise[column])
 gain = by_week["calibrated covers"] - by_week["covers"]
 run.claim("calibration helps coverage", gain.mean() > 4 * gain.std() / np.sqrt(len(gain)), gain=gain.mean())
-run.claim(
-    "it is not yet ninety-five per cent", by_week["calibrated covers"].mean() < 0.95 + 2 * noise["calibrated covers"]
-)
 left = by_week["calibrated"].mean()
-run.claim(
-    "it takes away a good part of the bias, not all", 4 * noise["calibrated"] < left < 0.7 * by_week["bias"].mean()
-)
+run.claim("it takes away a good part of the bias", left < 0.7 * by_week["bias"].mean(), left=left)
+run.claim("not all of it", left > 3 * noise["calibrated"], left=left, mc_se=noise["calibrated"])
 
 # %% [markdown]
 # Without calibration Kofi's intervals hold the truth of their cell in {glue:text}`cell_covers:.0%` of cases, with it
@@ -666,7 +653,7 @@ for name, columns in {"who they are": who, "and earnings of 1974": [*who, "re74"
     placebo = weighting.standardisation(people["re75"], people["treat"], people[columns])
     real = weighting.standardisation(people["re78"], people["treat"], people[columns])
     assert np.isclose(steps[2].value, real.value, rtol=1e-6)
-    rows[name] = {"effect": real, "ticks of five": ticks(*steps)["passed"].sum(), "effect on 1975": placebo}
+    rows[name] = {"effect": real, "ticks of five": ticks(*steps, draws=10)["passed"].sum(), "effect on 1975": placebo}
 full = weighting.standardisation(people["re78"], people["treat"], people[[*who, "re74", "re75"]])
 pd.DataFrame(rows).T.map(lambda v: f"{v.value:,.0f} ({v.se:,.0f})" if hasattr(v, "se") else v)
 
@@ -700,31 +687,21 @@ run.claim("the full set comes nearest, below the trial's number", max(
 # ## When it breaks
 #
 # **A control that the treatment reaches.** Somebody takes *visits* as the control outcome: "a visit is no purchase".
-# But a display leads to visits. And with enough controls one will ring by chance:
+# But a display leads to visits. Somebody else takes ten controls, each tested at five per cent:
 
 # %%
 wrong_control = weighting.ipw(this_week["visited"], this_week["exposed"], X=this_week[X])
-noise_rings = []
-for seed in run.seeds(200, "chance"):
-    coin = np.random.default_rng(seed)
-    drawn_z = coin.normal(size=10)
-    noise_rings.append((np.abs(drawn_z) > 1.96).any())
-pd.Series({"visits, z": wrong_control.value / wrong_control.se, "one of ten rings": np.mean(noise_rings)}).round(2)
+pd.Series({"visits, z": wrong_control.value / wrong_control.se, "one of ten rings by chance": 1 - 0.95**10}).round(2)
 
 # %% tags=["hide-input"]
 run.record("visits_z", wrong_control.value / wrong_control.se)
-run.record("one_of_ten", np.mean(noise_rings), kind="stochastic", mc_se=0.035)
 run.record("one_of_ten_exact", 1 - 0.95**10)
-run.claim(
-    "a control that the display reaches rings on the right analysis", wrong_control.value > 8 * wrong_control.se
-)
-run.claim("ten looks ring far more often than one", np.mean(noise_rings) > 0.2)
+run.claim("visits ring on the right analysis", wrong_control.value > 8 * wrong_control.se)
 
 # %% [markdown]
-# On the *right* analysis visits ring with $z$ = {glue:text}`visits_z:.0f`. That is an effect and no bias. Ten
-# independent silent controls ring at least once in {glue:text}`one_of_ten:.0%` of cases (in theory
-# {glue:text}`one_of_ten_exact:.0%`). *Instead:* name the controls, the condition that each fulfils, and the joint test
-# before you look.
+# On the *right* analysis visits ring with $z$ = {glue:text}`visits_z:.0f`. That is an effect and no bias. And ten
+# independent controls, all of them fine, ring at least once in {glue:text}`one_of_ten_exact:.0%` of logs. *Instead:*
+# name the controls, the conditions that each fulfils, and the joint test, before you look.
 #
 # **A control that is deaf.** A control that the missing cause doesn't move is silent whatever is wrong;
 # {doc}`the chapter on sensitivity </chapters/weighting/04_sensitivity>` shows one.
@@ -803,8 +780,8 @@ check("dags/02.2", controls_for)
 # %% [markdown]
 # ### Exercise 3: how many rows?
 #
-# A control has the standard error `se` in a log of `n` rows. How many rows does a two-sided test at five per cent need
-# to find a bias of `b` in eighty of a hundred logs? Return the number (not rounded). The normal distribution's
+# A control has the standard error `se` in a log of `n` rows. How many rows does a two-sided test at five per cent
+# need to find a bias of `b` in eighty of a hundred logs? Return the number (not rounded). The normal distribution's
 # quantiles are 1.959964 and 0.841621.
 #
 # <details><summary>Hint</summary>
@@ -876,19 +853,6 @@ quiz(
             "It would have seen code that remembers the old treatment. It can't see a missing column.",
         ),
         "The effect is not significant": (False, "The refuter says nothing about the size of the effect."),
-    },
-)
-
-# %% tags=["quiz"]
-quiz(
-    "Which test has a chance to see that an important cause was never logged?",
-    {
-        "Bootstrap, with enough draws": (False, "It repeats the biased analysis, and centres on the biased answer."),
-        "An outcome of last week that the cause moves": (
-            True,
-            "The treatment can't have reached it, so what shows up came through the open back door.",
-        ),
-        "Adding a column of noise": (False, "Noise is independent of everything, also of the missing cause."),
     },
 )
 

@@ -1,19 +1,51 @@
 """Wrong answers to the exercises of dags/02_estimate_and_refute."""
 
+import networkx as nx
 import numpy as np
 
-# REPLACE: the mistakes that a reader would really make. Each must be refused, with a hint of its own.
+
+def _summary(found, ddof=1):
+    return np.array([np.mean(found), np.std(found, ddof=ddof)])
+
+
+def _deaf_allowed(graph, treatment, columns, hidden, candidates):
+    return [nx.is_d_separator(graph, {treatment}, {c}, {*columns, hidden}) for c in candidates]
+
+
+def _reached_allowed(graph, treatment, columns, hidden, candidates):
+    return [not nx.is_d_separator(graph, {treatment}, {c}, set(columns)) for c in candidates]
+
+
+def _exchanged(graph, treatment, columns, hidden, candidates):
+    return [
+        nx.is_d_separator(graph, {treatment}, {c}, set(columns))
+        or not nx.is_d_separator(graph, {treatment}, {c}, {*columns, hidden})
+        for c in candidates
+    ]
+
+
+def _moved(value, se, c, s, spread):
+    return np.array([value - np.mean(c), np.sqrt(se**2 + spread)])
+
+
 WRONG = {
     "dags/02.1": [
-        lambda y, t: y[t == 0].mean() - y[t == 1].mean(),
-        lambda y, t: y[t == 1].mean(),
+        lambda effect, y, t, x, orders: _summary([effect(y[o], t, x) for o in orders]),
+        lambda effect, y, t, x, orders: _summary([effect(y, t[o], x[o]) for o in orders]),
+        lambda effect, y, t, x, orders: _summary([effect(y, t[o], x) for o in orders], ddof=0),
+        lambda effect, y, t, x, orders: _summary([effect(y[o], t[o], x[o]) for o in orders]),
     ],
-    "dags/02.2": [
-        lambda t, x: np.array([t[x == 0].sum(), t[x == 1].sum()]),
-        lambda t, x: np.array([x[t == 0].mean(), x[t == 1].mean()]),
-    ],
+    "dags/02.2": [_deaf_allowed, _reached_allowed, _exchanged],
     "dags/02.3": [
-        lambda effects, n_rows, n_treated: np.average(effects, weights=n_treated),
-        lambda effects, n_rows, n_treated: np.mean(effects),
+        lambda se, n, b: n * (1.959964 * se / b) ** 2,
+        lambda se, n, b: n * 2.801585 * se / b,
+        lambda se, n, b: (2.801585 * se / b) ** 2,
+        lambda se, n, b: n * (b / (2.801585 * se)) ** 2,
+    ],
+    "dags/02.4": [
+        lambda value, se, c, s: _moved(value, se, c, s, np.var(c, ddof=1)),
+        lambda value, se, c, s: _moved(value, se, c, s, np.var(c, ddof=1) - np.mean(s) ** 2),
+        lambda value, se, c, s: _moved(value, se, c, s, np.mean(s**2)),
+        lambda value, se, c, s: np.array([value + np.mean(c), _moved(value, se, c, s, np.var(c, ddof=1))[1]]),
     ],
 }
