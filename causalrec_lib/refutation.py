@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 from scipy.stats import chi2, norm
-from statsmodels.stats.meta_analysis import combine_effects
-from statsmodels.stats.multitest import multipletests
+from scipy.stats import t as student
 
 from causalrec_lib import _validate
 from causalrec_lib._mestimation import n_groups
@@ -189,9 +189,17 @@ def negative_controls(controls: Mapping[str, Estimate]) -> Controls:
     z = values / se
     p = 2 * norm.sf(np.abs(z))
     table = pd.DataFrame({"effect": values, "se": se, "z": z, "p": p}, index=names)
-    table["p_holm"] = multipletests(p, method="holm")[1]
+    table["p_holm"] = _holm(p)
     table["detectable"] = (norm.ppf(0.975) + norm.ppf(0.8)) * se
     return Controls(table, statistic, len(names), float(chi2.sf(statistic, len(names))))
+
+
+def _holm(p: FloatArray) -> FloatArray:
+    """Return Holm's p-values: the smallest times their number, the next times one less, never falling."""
+    order = np.argsort(p)
+    out = np.empty_like(p)
+    out[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return out
 
 
 def _influence(estimate: Estimate, name: str) -> FloatArray:
@@ -260,10 +268,15 @@ def empirical_null(values: ArrayLike, se: ArrayLike) -> EmpiricalNull:
         raise ValueError(f"se must be above zero, but is not in {_validate.rows(errors <= 0)}; drop those controls.")
     if len(found) < 3:
         raise ValueError(f"values has {len(found)} controls; a mean and a spread need three or more.")
-    pooled = combine_effects(found, errors**2, method_re="iterated", atol=1e-12, maxiter=200)
-    return EmpiricalNull(
-        float(pooled.mean_effect_re), float(pooled.sd_eff_w_re), float(np.sqrt(pooled.tau2)), len(found)
-    )
+
+    def excess(spread: float) -> float:
+        w = 1 / (errors**2 + spread)
+        return float(w @ (found - w @ found / w.sum()) ** 2) - (len(found) - 1)
+
+    widest = len(found) * float(np.ptp(found)) ** 2
+    spread = float(brentq(excess, 0.0, widest)) if excess(0.0) > 0 else 0.0
+    w = 1 / (errors**2 + spread)
+    return EmpiricalNull(float(w @ found / w.sum()), float(1 / np.sqrt(w.sum())), float(np.sqrt(spread)), len(found))
 
 
 def calibrate(estimate: Estimate, null: EmpiricalNull) -> Estimate:
@@ -280,7 +293,8 @@ def calibrate(estimate: Estimate, null: EmpiricalNull) -> Estimate:
     -------
     Estimate
         The value less the mean error; the standard error holds sampling, the spread of the systematic error, and how
-        well its mean is known. It keeps no influence values and no design.
+        well its mean is known. The interval takes Student's t with n - 1 degrees of freedom, for n controls. It keeps
+        no influence values and no design.
 
     Raises
     ------
@@ -300,12 +314,15 @@ def calibrate(estimate: Estimate, null: EmpiricalNull) -> Estimate:
     _validate.instance(null, "null", EmpiricalNull, "pass what empirical_null returned")
     if not np.isfinite(estimate.se):
         raise ValueError("estimate has no standard error; there is nothing to widen.")
+    value = estimate.value - null.mean
+    se = float(np.sqrt(estimate.se**2 + null.sd**2 + null.mean_se**2))
+    reach = float(student.ppf(0.5 + estimate.level / 2, null.n - 1)) * se
     return replace(
         estimate,
-        value=estimate.value - null.mean,
-        se=float(np.sqrt(estimate.se**2 + null.sd**2 + null.mean_se**2)),
+        value=value,
+        se=se,
         method=f"{estimate.method}, calibrated",
-        interval=None,
+        interval=(value - reach, value + reach),
         segments=None,
         arms=None,
         assumptions=(*estimate.assumptions, "the systematic error is exchangeable with that of the controls"),
