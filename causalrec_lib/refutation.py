@@ -25,7 +25,23 @@ _Draw = tuple[FloatArray, FloatArray, FloatArray]
 
 
 class Controls(NamedTuple):
-    """Negative controls one by one, and all at once: `table`, and the joint test's `statistic`, `df` and `p`."""
+    """Negative controls one by one, and all at once.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a control: `effect`, `se`, `z`, `p`, `p_holm`, `detectable`.
+    statistic : float
+        Wald statistic of the joint test.
+    df : int
+        Its degrees of freedom, the number of controls.
+    p : float
+        Its p-value.
+
+    Notes
+    -----
+    Chapter: dags/02_estimate_and_refute
+    """
 
     table: pd.DataFrame
     statistic: float
@@ -34,7 +50,23 @@ class Controls(NamedTuple):
 
 
 class EmpiricalNull(NamedTuple):
-    """Systematic error as negative controls show it: its `mean`, the error of the mean, its `sd`, controls `n`."""
+    """Systematic error as negative controls show it.
+
+    Parameters
+    ----------
+    mean : float
+        Its mean, in units of the outcome.
+    mean_se : float
+        The standard error of the mean.
+    sd : float
+        Its standard deviation, sampling noise taken out.
+    n : int
+        Number of controls.
+
+    Notes
+    -----
+    Chapter: dags/02_estimate_and_refute
+    """
 
     mean: float
     mean_se: float

@@ -88,7 +88,7 @@ def analysed(frame, columns, method, outcome="consumed", treatment="exposed", **
 
 X = ["score", "log_popularity", "log_activity"]
 FEWER = X[1:]
-log = world.exposure_log(n_pairs=20_000, seed=run.seed, with_placebo=True, with_propensity=True)
+log = world.exposure_log(n_pairs=40_000, seed=run.seed, with_placebo=True, with_propensity=True)
 kofi = analysed(log, FEWER, "linear_regression")
 print(f"effect: {kofi[2].value:.4f}")
 
@@ -172,7 +172,7 @@ pd.Series({"regression": right[2].value, "weighting": weighted[2].value, "ours":
 
 # %%
 clean = weighted[0]._data[[*X, "exposed", "consumed"]].copy()  # for later: the table as it was
-of_weights = ticks(*weighted)
+of_weights = ticks(*weighted, draws=10)
 of_weights
 
 # %% tags=["hide-input"]
@@ -198,7 +198,7 @@ run.claim("a random cause changes nothing at all", same < 1e-12, change=same)
 # the column, and both work:
 
 # %%
-again = {"target_estimand": weighted[1], "estimate": weighted[2], "num_simulations": 20}
+again = {"target_estimand": weighted[1], "estimate": weighted[2], "num_simulations": 10}
 mended = {
     "placebo treatment": dowhy_refuters.refute_placebo_treatment(
         clean, treatment_names=["exposed"], placebo_type=PlaceboType.PERMUTE,

@@ -26,7 +26,7 @@ def fitted(method, table):
 def test_mean_and_spread_of_the_draws_are_dowhys():
     estimand, estimate = fitted("linear_regression", TABLE.copy())
     kept = {"target_estimand": estimand, "estimate": estimate, "num_simulations": 40}
-    rng = np.random.RandomState(1)  # noqa: NPY002  what DoWhy takes
+    rng = np.random.RandomState(1)
     peers = {
         "placebo treatment": causal_refuters.refute_placebo_treatment(
             TABLE, treatment_names=["t"], placebo_type=PlaceboType.PERMUTE, random_state=rng, **kept),
@@ -53,7 +53,7 @@ def test_dowhy_still_weights_a_placebo_by_old_chances():
     kept = {"target_estimand": estimand, "estimate": estimate, "num_simulations": 10, "treatment_names": ["t"]}
     kept |= {"placebo_type": PlaceboType.PERMUTE}
     stale, mended = (
-        causal_refuters.refute_placebo_treatment(table, random_state=np.random.RandomState(1), **kept)  # noqa: NPY002
+        causal_refuters.refute_placebo_treatment(table, random_state=np.random.RandomState(1), **kept)
         for table in (used, TABLE)
     )
     assert abs(stale.new_effect) > 0.5 and stale.refutation_result["p_value"] < 0.01

@@ -29,6 +29,7 @@ from causalrec_lib import (
     instruments,
     matching,
     plots,
+    refutation,
     sensitivity,
     simulation,
     weighting,
@@ -57,6 +58,8 @@ RESULTS = {
     graphs.Independence: "made by implied_independences",
     instruments.FirstStage: "made by first_stage",
     matching.Matches: "made by match",
+    refutation.Controls: "made by negative_controls",
+    refutation.EmpiricalNull: "made by empirical_null",
     sensitivity.EValue: "made by e_value",
     sensitivity.LinearSensitivity: "made by ols",
     sensitivity.Sensitivity: "made by Estimate.sensitivity",
@@ -333,6 +336,41 @@ add(
 
 ADJUSTED = weighting.ipw(Y, T, X=X, refuse="flag")
 SHARES = {"r2_outcome": say.number(0.2, -0.1, 1.1), "r2_treatment": say.number(0.1, -0.1, 1.0, 1.5)}
+CONTROL = weighting.ipw(X[:, 1], T, X=X, refuse="flag")
+OTHER_ROWS = weighting.ipw(Y[:-2], T[:-2], X=X[:-2], refuse="flag")
+add(
+    refutation.battery,
+    effect=say.thing(lambda y, t, x: float(y[t == 1].mean() - y[t == 0].mean()), **{"no number": lambda y, t, x: y}),
+    y=say.vector(Y),
+    t=say.binary(T),
+    X=say.table(X),
+    seed=say.whole(1, -1),
+    n_draws=say.whole(2, 1, 0),
+    share=say.number(0.8, 0.0, 1.0, 1.5),
+)
+add(
+    refutation.negative_controls,
+    controls=say.thing(
+        {"x": CONTROL},
+        **{
+            "none": {},
+            "bare": {"x": Estimate(0.1, 0.1, "ATE", "by hand", N)},
+            "twice": {"x": CONTROL, "again": CONTROL},
+            "other rows": {"x": CONTROL, "short": OTHER_ROWS},
+            "no estimate": {"x": 0.3},
+        },
+    ),
+)
+add(
+    refutation.empirical_null,
+    values=say.vector([0.1, 0.3, 0.2, 0.4], bad=()),
+    se=say.vector([0.1, 0.1, 0.2, 0.1], bad=(0.0, -0.1)),
+)
+add(
+    refutation.calibrate,
+    estimate=say.thing(CONTROL, errorless=made(se=float("nan"), interval=(0.0, 1.0))),
+    null=say.thing(refutation.EmpiricalNull(0.1, 0.05, 0.1, 8)),
+)
 LINEAR = sensitivity.ols(Y, T, X)
 GAMMAS = say.vector([1.0, 2.0], partner=False, bad=(0.5, -1.0))
 add(estimate.Estimate.sensitivity, made().sensitivity, null=say.number(0.5))

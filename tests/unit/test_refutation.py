@@ -33,7 +33,7 @@ def test_an_effect_that_returns_no_number_is_named():
 def test_controls_must_be_about_the_same_rows():
     found = controls(D)
     short = weighting.ipw(D.before[:-5], D.t[:-5], X=D.x[:-5], refuse="flag")
-    with pytest.raises(ValueError, match="'short'.*other rows or clusters"):
+    with pytest.raises(ValueError, match=r"'short'.*other rows or clusters"):
         refutation.negative_controls(found | {"short": short})
     users = np.arange(len(D.t)) // 2
     clustered = weighting.ipw(D.before, D.t, X=D.x, clusters=users, refuse="flag")
