@@ -88,7 +88,7 @@ def analysed(frame, columns, method, outcome="consumed", treatment="exposed", **
 
 X = ["score", "log_popularity", "log_activity"]
 FEWER = X[1:]
-log = world.exposure_log(n_pairs=40_000, seed=run.seed, with_placebo=True, with_propensity=True)
+log = world.exposure_log(n_pairs=32_000, seed=run.seed, with_placebo=True, with_propensity=True)
 kofi = analysed(log, FEWER, "linear_regression")
 print(f"effect: {kofi[2].value:.4f}")
 
@@ -322,7 +322,7 @@ def tested(frame, columns, only_visits, seed):
 
 
 # %%
-weeks = run.seeds(run.size(ci=16, full=100), "weeks")
+weeks = run.seeds(run.size(ci=14, full=100), "weeks")
 rows = [
     {"analysis": name, "week": seed, **tested(frame, *how, seed)}
     for seed in run.progress(weeks, "weeks")
@@ -531,7 +531,7 @@ of_kofi.table.round(4)
 # before you say "silent". And see what more rows do:
 
 # %%
-sizes = (1_000, 4_000, 16_000, 64_000)
+sizes = (500, 2_000, 8_000, 32_000)
 rows = []
 for n in sizes:
     for k, seed in enumerate(run.seeds(20, f"power {n}")):
@@ -572,8 +572,8 @@ plots.show(
 )
 
 # %% [markdown]
-# With a thousand rows the controls ring in {glue:text}`power_small:.0%` of weeks: a bias in the control of
-# {glue:text}`detectable_small:.1f` per hundred would be needed. With sixty-four thousand it is
+# With five hundred rows the controls ring in {glue:text}`power_small:.0%` of weeks: a bias in the control of
+# {glue:text}`detectable_small:.1f` per hundred would be needed. With thirty-two thousand it is
 # {glue:text}`detectable_large:.1f`, and they ring in {glue:text}`power_large:.0%`. Refuters stay where they are.
 #
 # ## Several controls repair an interval
