@@ -78,19 +78,18 @@ def check_controls_for(answer: Answer) -> None:
     )
 
 
-@exercise("dags/02.3", task="Say how many rows find a bias.")
-def check_rows_needed(answer: Answer) -> None:
-    """Accept n ((z_0.975 + z_0.8) se / b)^2."""
+@exercise("dags/02.3", task="Say how many times as many rows find a bias.")
+def check_more_rows(answer: Answer) -> None:
+    """Accept ((z_0.975 + z_0.8) se / b)^2."""
 
     def make(rng: np.random.Generator) -> Draw:
-        se, n, b = float(rng.uniform(0.01, 0.05)), int(rng.integers(500, 5000)), float(rng.uniform(0.005, 0.02))
-        both = float(norm.ppf(0.975) + norm.ppf(0.8))
-        return (se, n, b), n * (both * se / b) ** 2, {
-            "With 1.96 alone the bias is found in half of the logs: the power needs its own 0.84.": n
-            * (float(norm.ppf(0.975)) * se / b) ** 2,
-            "A standard error shrinks with the root of the rows: square the ratio.": n * both * se / b,
-            "That is the factor; multiply it by the rows that you have.": (both * se / b) ** 2,
-            "Turned upside down: a smaller bias needs more rows.": n * (b / (both * se)) ** 2,
+        se, b = float(rng.uniform(0.02, 0.05)), float(rng.uniform(0.005, 0.015))
+        half, both = float(norm.ppf(0.975)), float(norm.ppf(0.975) + norm.ppf(0.8))
+        return (se, b), (both * se / b) ** 2, {
+            "With 1.96 alone the bias is found in half of the logs: the power needs its own 0.84.": (half * se / b) ** 2,
+            "A standard error shrinks with the root of the rows: square the ratio.": both * se / b,
+            "Turned upside down: a smaller bias needs more rows.": (b / (both * se)) ** 2,
+            "That is the ratio of error and bias, squared: a test asks for 2.8 errors, not for one.": (se / b) ** 2,
         }  # fmt: skip
 
     expect_on_draws(

@@ -37,10 +37,10 @@ WRONG = {
     ],
     "dags/02.2": [_deaf_allowed, _reached_allowed, _exchanged],
     "dags/02.3": [
-        lambda se, n, b: n * (1.959964 * se / b) ** 2,
-        lambda se, n, b: n * 2.801585 * se / b,
-        lambda se, n, b: (2.801585 * se / b) ** 2,
-        lambda se, n, b: n * (b / (2.801585 * se)) ** 2,
+        lambda se, b: (1.959964 * se / b) ** 2,
+        lambda se, b: 2.801585 * se / b,
+        lambda se, b: (b / (2.801585 * se)) ** 2,
+        lambda se, b: (se / b) ** 2,
     ],
     "dags/02.4": [
         lambda value, se, c, s: _moved(value, se, c, s, np.var(c, ddof=1)),
