@@ -86,7 +86,7 @@ def check_more_rows(answer: Answer) -> None:
         se, b = float(rng.uniform(0.02, 0.05)), float(rng.uniform(0.005, 0.015))
         half, both = float(norm.ppf(0.975)), float(norm.ppf(0.975) + norm.ppf(0.8))
         return (se, b), (both * se / b) ** 2, {
-            "With 1.96 alone the bias is found in half of the logs: the power needs its own 0.84.": (half * se / b) ** 2,
+            "With 1.96 alone half of the logs find it: the power needs its own 0.84.": (half * se / b) ** 2,
             "A standard error shrinks with the root of the rows: square the ratio.": both * se / b,
             "Turned upside down: a smaller bias needs more rows.": (b / (both * se)) ** 2,
             "That is the ratio of error and bias, squared: a test asks for 2.8 errors, not for one.": (se / b) ** 2,
