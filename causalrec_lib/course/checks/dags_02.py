@@ -110,14 +110,14 @@ def check_calibrated(answer: Answer) -> None:
         while np.var(c, ddof=1) < 2.5:
             c = c * 1.5
         value, se = float(rng.normal(3, 1)), float(rng.uniform(0.3, 0.8))
-        raw, noise = float(np.var(c, ddof=1)), float(np.mean(s**2))
+        raw, noise, mean = float(np.var(c, ddof=1)), float(np.mean(s**2)), float(np.mean(s))
 
         def both(variance: float) -> np.ndarray:
             return np.array([value - np.mean(c), np.sqrt(se**2 + variance)])
 
         return (value, se, c, s), both(raw - noise), {
             "The spread of estimates holds their sampling noise, too: take its variance out.": both(raw),
-            "Take away the mean of the squared errors, not the square of their mean.": both(raw - np.mean(s) ** 2),
+            "Take away the mean of the squared errors, not the square of their mean.": both(raw - mean**2),
             "That is the noise of the controls; what is left of their variance without it was asked.": both(noise),
             "The value must move by the mean of the controls.": np.array([value, np.sqrt(se**2 + raw - noise)]),
             "The mean is subtracted: the controls' error is part of the value.": np.array(
