@@ -582,7 +582,8 @@ plots.show(
 # One control rings. Many say *how much* systematic error such an analysis makes, and how much it varies. Cut the shop
 # into segments and departments. Each is a study of its own, with the same missing score and with a control of its
 # own. Their spread, less sampling noise, is the {term}`empirical null <empirical calibration>`: move each estimate by
-# its mean, and widen the interval by its spread {cite:p}`schuemie2014interpreting`:
+# its mean, and widen the interval by its spread {cite:p}`schuemie2014interpreting`. With few controls the spread is
+# itself a guess, so the library's interval takes Student's $t$:
 #
 # $$\hat\tau^{\,c} = \hat\tau - \hat\mu, \qquad
 # \mathrm{se}^{c} = \sqrt{\mathrm{se}^2 + \hat\sigma^2 + \mathrm{se}(\hat\mu)^2}.$$
@@ -675,9 +676,9 @@ run.claim("the full set comes nearest, below the trial's number", max(
 # {glue:text}`nsw_who:,.0f`; five ticks. Its placebo outcome says {glue:text}`nsw_who_placebo:,.0f` dollars in a year
 # before anybody was trained. With earnings of 1974 the effect is {glue:text}`nsw_1974:,.0f`; five ticks; the placebo
 # says {glue:text}`nsw_1974_placebo:,.0f`. With both years it is {glue:text}`nsw_full:,.0f`, and that placebo is used
-# up. Both alarms were right, as we know from the lottery, and as a new look at these data recommends
-# {cite:p}`imbens2025comparing`. {doc}`The chapter on matching </chapters/weighting/02_matching>` finds the same by
-# pairs.
+# up. Both alarms were right; we know it from the lottery. A new look at these data asks for such placebo tests
+# {cite:p}`imbens2025comparing`, and {doc}`the chapter on matching </chapters/weighting/02_matching>` finds the same
+# by pairs.
 #
 # ## When it breaks
 #
