@@ -27,7 +27,7 @@ class Drawable(Protocol):
         """Questions as column, side and cut."""
 
 
-def causal_tree(
+def effect_tree(
     tree: Drawable,
     *,
     words: Mapping[str, tuple[str, str]] | None = None,
@@ -86,7 +86,7 @@ def causal_tree(
     places = _places(tree, list(table.index), said)
     ends = [table["low"].min(), table["high"].max(), *(scale * v for v in true.values()), turn or 0.0]
     low, high = min(ends), max(ends)
-    fig, ax = plt.subplots(figsize=(4.7, 0.5 + 0.29 * (len(places) + len(table))))
+    fig, ax = plt.subplots(figsize=(4.7, 0.5 + 0.27 * (len(places) + 2 * len(table))))
     y = 0.0
     for depth, text, leaf in places:
         ax.text(_STEP * depth, y, text, transform=ax.get_yaxis_transform(), va="center", color=INK, fontsize=10)
@@ -106,9 +106,9 @@ def causal_tree(
             )
             y -= 0.75
             _interval(ax, y, row, turn, scale * true[leaf] if leaf in true else None)
+            y -= 0.2
         y -= 1.0
-    if turn is not None:
-        ax.axvline(turn, color=INK, linestyle=":", linewidth=1.2, zorder=0)
+    ax.grid(visible=False)
     room = 0.04 * (high - low)
     ax.set(xlim=(low - room, high + room), ylim=(y + 0.3, 0.8), yticks=[], xlabel=xlabel)
     ax.spines["left"].set_visible(False)
@@ -160,6 +160,8 @@ def _interval(ax: Axes, y: float, row: pd.Series, turn: float | None, truth: flo
     color = COLORS["estimate"]
     if turn is not None:
         color = COLORS["accent" if row["low"] > turn else "warn" if row["high"] < turn else "naive"]
+    if turn is not None:
+        ax.plot([turn, turn], [y - 0.5, y + 0.5], color=INK, linestyle=":", linewidth=1.2, zorder=0)
     ax.plot([row["low"], row["high"]], [y, y], color=color, linewidth=3, solid_capstyle="round")
     ax.plot(row["effect"], y, "o", color=color, markersize=6.5)
     if truth is not None and np.isfinite(truth):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2
+from scipy.stats import t as student
 
 from causalrec_lib import _validate
 from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
@@ -17,7 +18,6 @@ from causalrec_lib._refusal import Flag, of_propensities
 from causalrec_lib._tree_prune import choose_price, collapse_levels, prune
 from causalrec_lib._tree_split import Growth, Integers, Nodes, grow, moments
 from causalrec_lib._validate import FloatArray
-from causalrec_lib.effects import Effects
 from causalrec_lib.estimate import Estimate, Rules, judge
 
 __all__ = ["CausalTree", "causal_tree"]
@@ -146,7 +146,9 @@ class CausalTree:
         Returns
         -------
         dict of int to Estimate
-            By number of the leaf, from left to right. `effects.contrast` gives the difference of two leaves.
+            By number of the leaf, from left to right; flagged where a rule of `estimate.Rules` is broken, or where the
+            tree is not honest. `effects.contrast` gives the difference of two leaves. Intervals have the quantile of
+            Student's t, with Welch's degrees of freedom, or with the number of clusters minus one.
         """
         return {leaf: self._estimate(leaf) for leaf in self.leaf_numbers}
 
@@ -155,17 +157,21 @@ class CausalTree:
         here = s.leaf == leaf
         w1, w0 = np.where(here, s.t / s.e, 0.0), np.where(here, (1 - s.t) / (1 - s.e), 0.0)
         mean1, mean0 = (w1 @ s.y) / w1.sum(), (w0 @ s.y) / w0.sum()
-        influence = np.zeros(len(s.y))
+        influence, spread = np.zeros(len(s.y)), []
         for sign, w, mean in ((1, w1, mean1), (-1, w0, mean0)):
             n = float((w > 0).sum())
-            influence += sign * np.sqrt(n / (n - 1)) * w * (s.y - mean) / w.mean()
+            part = sign * np.sqrt(n / (n - 1)) * w * (s.y - mean) / w.mean()
+            influence += part
+            spread.append((part @ part, n - 1))
+        value, se = float(mean1 - mean0), standard_error(influence, s.codes)
         estimate = Estimate(
-            value=float(mean1 - mean0),
-            se=standard_error(influence, s.codes),
+            value=value,
+            se=se,
             estimand="GATE",
             method=f"{'honest' if self.honest else 'adaptive'} causal tree",
             n=int(here.sum()),
             level=self.level,
+            interval=None if s.codes is not None else _welch(value, se, spread, self.level),
             assumptions=("exchangeability given the propensity", "overlap", "no interference"),
             flags=() if self.honest else (_ADAPTIVE,),
             unit=self.unit,
@@ -177,27 +183,6 @@ class CausalTree:
             clusters=s.codes,
         )
         return judge(estimate, {"treated": w1[w1 > 0], "controls": w0[w0 > 0]}, Rules(), "flag")
-
-    def effects(self) -> Effects:
-        """Return the effects of the leaves, labelled by their rules.
-
-        Returns
-        -------
-        Effects
-            One row a leaf, from left to right; flagged if any leaf is.
-        """
-        found = self.estimates()
-        return Effects(
-            values=np.array([e.value for e in found.values()]),
-            se=np.array([e.se for e in found.values()]),
-            index=pd.Index([self._rule(leaf) for leaf in found], name="leaf"),
-            n=int(self.estimating.sum()),
-            method=f"{'honest' if self.honest else 'adaptive'} causal tree",
-            level=self.level,
-            unit=self.unit,
-            assumptions=("exchangeability given the propensity", "overlap", "no interference"),
-            flags=tuple(dict.fromkeys(flag for e in found.values() for flag in e.flags)),
-        )
 
     def leaves(self) -> pd.DataFrame:
         """Return the leaves as a table.
@@ -422,6 +407,14 @@ def causal_tree(
         unit=_validate.text(unit, "unit"),
         objections=tuple(map(str, said)),
     )
+
+
+def _welch(value: float, se: float, parts: list[tuple[float, float]], level: float) -> tuple[float, float]:
+    """Return the interval of a difference of two means with variances of their own."""
+    total = sum(squares for squares, _ in parts)
+    loss = sum(squares**2 / free for squares, free in parts)
+    reach = se * float(student.ppf(0.5 + level / 2, total**2 / loss if loss > 0 else np.inf))
+    return value - reach, value + reach
 
 
 def _names_of(X: object) -> tuple[str, ...]:
