@@ -371,10 +371,9 @@ def week(seed):
         row[name, "constant"] = tau.std()
         row[name, "root"] = tree.nodes.column[0]
         if name == "honest":
-            judged = on_splitting_rows(tree, member, y, t, e)[:, 0]
-            top = judged.argmax()  # the leaf that the splitting half likes best
-            row["winner", "splitting half"] = judged[top] - leaves["truth"].iloc[top]
-            row["winner", "other half"] = leaves["effect"].iloc[top] - leaves["truth"].iloc[top]
+            chosen = on_splitting_rows(tree, member, y, t, e)[:, 0]  # this half chooses the leaves to display, too
+            for half, found in (("splitting", chosen), ("other", leaves["effect"]), ("truth", leaves["truth"])):
+                row["rule", half] = 1000 * (leaves["share"] * (chosen > PRICE) * (found - PRICE)).sum()
         if name == "honest, pruned":
             row["shown", "pairs"] = tree.predict(log[X]) > PRICE
             row["equal", "p"] = tree.test_of_equal_effects()
@@ -383,6 +382,7 @@ def week(seed):
 
 n_weeks = run.size(ci=30, full=300)
 weeks = pd.DataFrame([week(s) for s in run.progress(run.seeds(n_weeks, "weeks"), "weeks")])
+weeks.columns = pd.MultiIndex.from_tuples(weeks.columns)
 names = ["adaptive", "honest", "honest, pruned", "no weights"]
 numbers = ["promised", "delivered", "covered", "error"]
 pd.DataFrame({name: weeks[name][numbers].astype(float).mean() for name in names}).T.round(3)
@@ -408,9 +408,10 @@ for name, key in keys.items():
     for number in numbers:
         noted(f"{key}_{number}", weeks[name][number])
 noted("constant_error", weeks["adaptive"]["constant"])
-winner = weeks["winner"]
-noted("winner_splitting", winner["splitting half"], truth=0.0)
-off, off_error = noted("winner_other", winner["other half"], truth=0.0, naive=winner["splitting half"].mean())
+rule = weeks["rule"]
+noted("rule_splitting", rule["splitting"] - rule["truth"], truth=0.0)
+off, off_error = noted("rule_other", rule["other"] - rule["truth"], truth=0.0, naive=(rule["splitting"] - rule["truth"]).mean())
+run.record("rule_other_error", off_error, kind="stochastic", mc_se=0.3)
 over = weeks["adaptive"]["promised"] - weeks["adaptive"]["delivered"]
 over_honest = weeks["honest, pruned"]["promised"] - weeks["honest, pruned"]["delivered"]
 cost = weeks["adaptive"]["delivered"] - weeks["honest, pruned"]["delivered"]
@@ -421,32 +422,33 @@ run.record("cost_in_errors", cost.mean() / (cost.std(ddof=1) / np.sqrt(n_weeks))
 run.claim("the adaptive rule promises more than it delivers", beyond_chance(over))
 run.claim("so does the honest one, by less", beyond_chance(over_honest) and beyond_chance(over - over_honest))
 run.claim("adaptive intervals cover far too seldom", weeks["adaptive"]["covered"].mean() < 0.75)
-run.claim("honest ones nearly keep their promise", weeks["honest"]["covered"].mean() > 0.91)
-run.claim("the winner of the splitting half is overrated by it", beyond_chance(winner["splitting half"]))
-run.claim("and not by the other half", abs(off) < 3 * off_error, off=off, error=off_error)
-run.claim("honest and pruned predicts best", all(
-    beyond_chance(weeks[name]["error"] - weeks["honest, pruned"]["error"]) for name in ("adaptive", "honest", "no weights")
-))  # fmt: skip
-run.claim("the honest rule delivers no more than the adaptive one", cost.mean() > 0, cost=cost.mean())
+run.claim("honest ones nearly keep their promise", 0.88 < weeks["honest"]["covered"].mean() < 0.96)
+run.claim("the half that chose the leaves overrates its rule", beyond_chance(rule["splitting"] - rule["truth"]))
+run.claim("the other half doesn't", abs(off) < 3 * off_error, off=off, error=off_error)
+run.claim("honest, pruned leaves predict better than adaptive ones and than one number",
+          beyond_chance(weeks["adaptive"]["error"] - weeks["honest, pruned"]["error"])
+          and beyond_chance(weeks["adaptive"]["constant"] - weeks["honest, pruned"]["error"]))  # fmt: skip
+run.claim("no sign that the honest rule delivers more", cost.mean() > -cost.std() / np.sqrt(n_weeks), cost=cost.mean())
 
 # %% [markdown]
 # Over {glue:text}`weeks:d` weeks the colleague's rule promises {glue:text}`adaptive_promised:.1f` and delivers
 # {glue:text}`adaptive_delivered:.1f`. Her leaves' 95 % intervals hold the truth in
-# {glue:text}`adaptive_covered:.0%` of cases; honest ones, not pruned, in {glue:text}`honest_covered:.0%`. In the leaf
-# that the splitting half likes best, that half is off by {glue:text}`winner_splitting:.3f` on average, the other half
-# by {glue:text}`winner_other:.3f`. As predictions of the effect, honest and pruned leaves are off by
-# {glue:text}`pruned_error:.3f`, adaptive ones by {glue:text}`adaptive_error:.3f`; one number for all pairs would be off by
-# {glue:text}`constant_error:.3f`.
+# {glue:text}`adaptive_covered:.0%` of cases; honest ones in {glue:text}`honest_covered:.0%` (a little less than they
+# claim: sales are rare and weights uneven in small leaves). As predictions of the effect, honest and pruned leaves
+# are off by {glue:text}`pruned_error:.3f`, adaptive ones by {glue:text}`adaptive_error:.3f`, and one number for all
+# pairs by {glue:text}`constant_error:.3f`.
 #
 # Two things honesty does *not* do.
 #
 # - It doesn't make a *choice among* leaves honest. The rule takes leaves because their honest estimate is high, so its
-#   promise, {glue:text}`pruned_promised:.1f`, is still above what it delivers, {glue:text}`pruned_delivered:.1f`. A
-#   promise for the chosen rule needs a third sample.
+#   promise, {glue:text}`pruned_promised:.1f`, is still above what it delivers, {glue:text}`pruned_delivered:.1f`. The
+#   remedy is the old one. Let the splitting half choose the leaves to display, too, and the other half judge the
+#   finished rule: its promise is then off by {glue:text}`rule_other:.1f` (Monte-Carlo error
+#   {glue:text}`rule_other_error:.1f`), that of the half that chose by {glue:text}`rule_splitting:.1f`.
 # - It doesn't make the rule *better*. The colleague's rule delivers {glue:text}`honesty_costs:.1f` sales a thousand
-#   pairs more than the honest, pruned one ({glue:text}`cost_in_errors:.1f` Monte-Carlo errors): it uses all rows for
-#   its splits and for its estimates. Whoever only needs the choice, and no number to believe, pays for honesty and
-#   gets nothing.
+#   pairs more than the honest, pruned one, a difference of {glue:text}`cost_in_errors:.1f` Monte-Carlo errors. Hers
+#   used all rows for its splits and for its estimates. Whoever only needs a choice, and no number to believe, may do
+#   without honesty.
 #
 # ## The designs of the paper
 #
@@ -667,6 +669,7 @@ for seed in run.seeds(n_null, "nothing varies"):
     row["honest", "pruned to one leaf"] = len(causal_tree(*sample, max_leaves=8, seed=seed).leaf_numbers) == 1
     rows.append(row)
 null = pd.DataFrame(rows).astype(float)
+null.columns = pd.MultiIndex.from_tuples(null.columns)
 null.mean().unstack().round(3)
 
 # %% tags=["hide-input"]
