@@ -715,7 +715,7 @@ offer = [
 ]
 sizes = pd.Series([len(tree.leaf_numbers) for tree in offer])
 first_questions = pd.Series([tree.names[c] if (c := tree.nodes.column[0]) >= 0 else "none" for tree in offer])
-pd.DataFrame({"leaves": sizes.value_counts().sort_index(), "root": first_questions.value_counts()})
+first_questions.value_counts().rename_axis("first question").to_frame("trees")
 
 # %%
 median = float(Z["income"].median())
