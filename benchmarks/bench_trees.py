@@ -29,9 +29,9 @@ def main(n: int) -> int:
     cases: dict[str, Callable[[], object]] = {
         "honest causal tree, pruned by five folds": lambda: trees.causal_tree(y, t, X).leaves(),
         "honest causal tree, not pruned": lambda: trees.causal_tree(y, t, X, pruned=False).leaves(),
-        "scikit-learn's tree on the transformed outcome": lambda: (
-            DecisionTreeRegressor(max_leaf_nodes=16, max_depth=4, min_samples_leaf=50).fit(X, transformed)
-        ),
+        "scikit-learn's tree on the transformed outcome": lambda: DecisionTreeRegressor(
+            max_leaf_nodes=16, max_depth=4, min_samples_leaf=50
+        ).fit(X, transformed),
     }
     seconds = {}
     for case, call in cases.items():

@@ -91,8 +91,10 @@ def effect_tree(
     for depth, text, leaf in places:
         ax.text(_STEP * depth, y, text, transform=ax.get_yaxis_transform(), va="center", color=INK, fontsize=10)
         if leaf is not None:
-            row = table.loc[leaf]
-            words_of = f"{row.effect:+.1f} {unit} ({row.low:.1f} to {row.high:.1f}), {100 * row.share:.0f} % of {rows}"
+            row = table.loc[[leaf]].iloc[0]
+            words_of = (
+                f"{row.effect:+.1f} {unit} ({row.low:.1f} to {row.high:.1f}), {100 * row.share:.0f} % of {rows}"
+            )
             y -= 1.0
             ax.text(
                 _STEP * (depth + 1),
@@ -119,7 +121,7 @@ def _checked(
     tree: object, words: object, truth: object
 ) -> tuple[pd.DataFrame, Mapping[str, tuple[str, str]], Mapping[int, float]]:
     if not callable(getattr(tree, "leaves", None)) or not callable(getattr(tree, "path_to", None)):
-        raise ValueError(f"tree must be a causal tree, but is {_validate.shown(tree)}; pass what causal_tree returned.")
+        raise ValueError(f"tree must be a causal tree, not {_validate.shown(tree)}; pass what causal_tree returned.")
     table = tree.leaves()  # type: ignore[attr-defined]
     said = _validate.mapping({} if words is None else words, "words")
     for name, both in said.items():

@@ -129,7 +129,7 @@ class Nodes:
         return self.below(int(self.left[node])) + self.below(int(self.right[node]))
 
     def cut_back(self, closed: NDArray[np.bool_]) -> Nodes:
-        """Return the tree with the marked nodes made leaves; what was below them stays in the arrays, out of reach."""
+        """Return the tree with the marked nodes made leaves; what was below stays in the arrays, out of reach."""
         shut = {"column": -1, "left": -1, "right": -1}
         return Nodes(
             **{name: np.where(closed, value, getattr(self, name)) for name, value in shut.items()},

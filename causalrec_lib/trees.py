@@ -4,39 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2
-from scipy.stats import t as student
 
 from causalrec_lib import _validate
-from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
-from causalrec_lib._refusal import Flag, of_propensities
+from causalrec_lib._mestimation import cluster_codes
+from causalrec_lib._refusal import of_propensities
+from causalrec_lib._tree_effects import Reading, Sample, equal_effects, leaf_effect, part, refuse_one_armed
 from causalrec_lib._tree_prune import choose_price, collapse_levels, prune
 from causalrec_lib._tree_split import Growth, Integers, Nodes, grow, moments
 from causalrec_lib._validate import FloatArray
-from causalrec_lib.estimate import Estimate, Rules, judge
+from causalrec_lib.estimate import Estimate, Rules
 
 __all__ = ["CausalTree", "causal_tree"]
-
-_ADAPTIVE = Flag(
-    "the rows that chose the splits also estimate the effects, which makes them too large where they are largest; "
-    "the intervals cover too seldom. Use honest=True.",
-    "honesty",
-)
-
-
-class _Sample(NamedTuple):
-    """The rows that estimate the effects."""
-
-    y: FloatArray
-    t: FloatArray
-    e: FloatArray
-    leaf: Integers
-    codes: Integers | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +55,7 @@ class CausalTree:
 
     nodes: Nodes
     names: tuple[str, ...]
-    sample: _Sample = field(repr=False)
+    sample: Sample = field(repr=False)
     splitting: NDArray[np.bool_] = field(repr=False)
     estimating: NDArray[np.bool_] = field(repr=False)
     path: pd.DataFrame = field(repr=False)
@@ -112,7 +94,7 @@ class CausalTree:
         """
         table = _validate.matrix(X, "X")
         if table.shape[1] != len(self.names):
-            raise ValueError(f"X has {table.shape[1]} columns; pass the {len(self.names)} that the tree was grown on.")
+            raise ValueError(f"X has {table.shape[1]} columns; pass the {len(self.names)} of the tree.")
         if isinstance(X, pd.DataFrame) and tuple(map(str, X.columns)) != self.names:
             raise ValueError(f"X has other columns than the tree was grown on; pass {', '.join(self.names)}.")
         return self.nodes.route(table)
@@ -146,43 +128,12 @@ class CausalTree:
         Returns
         -------
         dict of int to Estimate
-            By number of the leaf, from left to right; flagged where a rule of `estimate.Rules` is broken, or where the
-            tree is not honest. `effects.contrast` gives the difference of two leaves. Intervals have the quantile of
-            Student's t, with Welch's degrees of freedom, or with the number of clusters minus one.
+            By number of the leaf, from left to right; flagged where a rule of `estimate.Rules` is broken, or where
+            the tree is not honest. `effects.contrast` gives the difference of two leaves. Intervals have the quantile
+            of Student's t, with Welch's degrees of freedom, or with the number of clusters minus one.
         """
-        return {leaf: self._estimate(leaf) for leaf in self.leaf_numbers}
-
-    def _estimate(self, leaf: int) -> Estimate:
-        s = self.sample
-        here = s.leaf == leaf
-        w1, w0 = np.where(here, s.t / s.e, 0.0), np.where(here, (1 - s.t) / (1 - s.e), 0.0)
-        mean1, mean0 = (w1 @ s.y) / w1.sum(), (w0 @ s.y) / w0.sum()
-        influence, spread = np.zeros(len(s.y)), []
-        for sign, w, mean in ((1, w1, mean1), (-1, w0, mean0)):
-            n = float((w > 0).sum())
-            part = sign * np.sqrt(n / (n - 1)) * w * (s.y - mean) / w.mean()
-            influence += part
-            spread.append((part @ part, n - 1))
-        value, se = float(mean1 - mean0), standard_error(influence, s.codes)
-        estimate = Estimate(
-            value=value,
-            se=se,
-            estimand="GATE",
-            method=f"{'honest' if self.honest else 'adaptive'} causal tree",
-            n=int(here.sum()),
-            level=self.level,
-            interval=None if s.codes is not None else _welch(value, se, spread, self.level),
-            assumptions=("exchangeability given the propensity", "overlap", "no interference"),
-            flags=() if self.honest else (_ADAPTIVE,),
-            unit=self.unit,
-            population="among rows with " + self._rule(leaf),
-            arms={"control": float(mean0), "treated": float(mean1)},
-            notes=self.objections,
-            n_clusters=n_groups(s.codes),
-            influence=influence,
-            clusters=s.codes,
-        )
-        return judge(estimate, {"treated": w1[w1 > 0], "controls": w0[w0 > 0]}, Rules(), "flag")
+        how = Reading(self.honest, self.level, self.unit, self.objections)
+        return {leaf: leaf_effect(self.sample, leaf, self._rule(leaf), how) for leaf in self.leaf_numbers}
 
     def leaves(self) -> pd.DataFrame:
         """Return the leaves as a table.
@@ -223,10 +174,11 @@ class CausalTree:
             _validate.one_of(name, "words", self.names)
             _validate.text(word, f"words[{name!r}]", 1)
         unit = f" {self.unit}" if self.unit else ""
+        n = len(self.sample.y)
         return [
-            f"if {self._rule(leaf, named)}: effect {row.effect:.3g}{unit} ({row.low:.3g} to {row.high:.3g}), "
-            f"{100 * row.share:.0f} % of rows"
-            for leaf, row in self.leaves().iterrows()
+            f"if {self._rule(leaf, named)}: effect {e.value:.3g}{unit} ({e.low:.3g} to {e.high:.3g}), "
+            f"{100 * (e.n or 0) / n:.0f} % of rows"
+            for leaf, e in self.estimates().items()
         ]
 
     def path_to(self, leaf: int) -> list[tuple[str, bool, float]]:
@@ -277,20 +229,10 @@ class CausalTree:
 
         Notes
         -----
-        With clusters the errors of leaves go together, which the test counts; it needs many more clusters than leaves.
+        With clusters the errors of leaves go together, which the test counts; it needs many more clusters
+        than leaves.
         """
-        found = list(self.estimates().values())
-        if len(found) < 2:
-            return float("nan")
-        influence = np.stack([e.influence for e in found], axis=1)
-        if self.sample.codes is not None:
-            sums = [np.bincount(self.sample.codes, column) for column in influence.T]
-            groups = len(sums[0])
-            influence = np.stack(sums, axis=1) * np.sqrt(groups / (groups - 1))
-        apart = np.diff([e.value for e in found])
-        spread = np.diff(influence, axis=1)
-        covariance = spread.T @ spread / len(self.sample.y) ** 2
-        return float(chi2.sf(apart @ np.linalg.solve(covariance, apart), len(apart)))
+        return equal_effects(list(self.estimates().values()), self.sample)
 
 
 def causal_tree(
@@ -376,10 +318,11 @@ def causal_tree(
     sizes = {"max_depth": (max_depth, 1), "max_leaves": (max_leaves, 1), "grid": (grid, 1), "folds": (folds, 2)}
     for name, (value, low) in sizes.items():
         _validate.integer(value, name, low)
+    said = () if e is None else of_propensities("causal tree", group, chance, Rules())
     rng = np.random.default_rng(_validate.integer(seed, "seed"))
-    split = _part(len(outcome), codes, 2, rng) == 0 if honest else np.ones(len(outcome), dtype=bool)
+    split = part(len(outcome), codes, 2, rng) == 0 if honest else np.ones(len(outcome), dtype=bool)
     estimate = ~split if honest else split
-    _refuse_one_armed(group, split, estimate)
+    refuse_one_armed(group, split, estimate)
     penalty = 1 + split.sum() / estimate.sum() if honest else 0.0
     how = Growth(_validate.integer(min_leaf, "min_leaf", 2), max_depth, max_leaves, float(penalty), grid)
     rows = moments(outcome, group, chance)
@@ -387,14 +330,13 @@ def causal_tree(
     nodes = grow(table[split], rows[:, split], how, other)
     path, price = pd.DataFrame(columns=["price", "leaves", "held_out"], dtype=float), np.nan
     if pruned and nodes.column[0] >= 0:
-        fold = _part(int(split.sum()), None if codes is None else codes[split], folds, rng)
+        fold = part(int(split.sum()), None if codes is None else codes[split], folds, rng)
         path = choose_price(nodes, table[split], rows[:, split], fold, how, int(estimate.sum()) if honest else None)
         best = path["held_out"].to_numpy()
         price = float(path["price"].to_numpy()[np.flatnonzero(best == best.max())[-1]])
         nodes = prune(nodes, collapse_levels(nodes), price)
     kept = None if codes is None else np.unique(codes[estimate], return_inverse=True)[1]
-    sample = _Sample(outcome[estimate], group[estimate], chance[estimate], nodes.route(table[estimate]), kept)
-    said = () if e is None else of_propensities("causal tree", group, chance, Rules())
+    sample = Sample(outcome[estimate], group[estimate], chance[estimate], nodes.route(table[estimate]), kept)
     return CausalTree(
         nodes=nodes,
         names=names or tuple(f"x{k}" for k in range(table.shape[1])),
@@ -409,14 +351,6 @@ def causal_tree(
     )
 
 
-def _welch(value: float, se: float, parts: list[tuple[float, float]], level: float) -> tuple[float, float]:
-    """Return the interval of a difference of two means with variances of their own."""
-    total = sum(squares for squares, _ in parts)
-    loss = sum(squares**2 / free for squares, free in parts)
-    reach = se * float(student.ppf(0.5 + level / 2, total**2 / loss if loss > 0 else np.inf))
-    return value - reach, value + reach
-
-
 def _names_of(X: object) -> tuple[str, ...]:
     return tuple(map(str, X.columns)) if isinstance(X, pd.DataFrame) else ()
 
@@ -427,19 +361,3 @@ def _chances(e: ArrayLike | float | None, t: FloatArray) -> FloatArray:
     if np.ndim(e) == 0:
         return np.full(len(t), _validate.number(e, "e", above=0, below=1))
     return _validate.propensity(e, "e", len(t), "t")
-
-
-def _part(n: int, codes: Integers | None, parts: int, rng: np.random.Generator) -> Integers:
-    """Deal rows, or whole clusters, to parts of equal size at random."""
-    if codes is None:
-        return np.asarray(rng.permutation(n) % parts)
-    labels, place = np.unique(codes, return_inverse=True)
-    return np.asarray((rng.permutation(len(labels)) % parts)[place])
-
-
-def _refuse_one_armed(t: FloatArray, *halves: NDArray[np.bool_]) -> None:
-    for half in halves:
-        if min(t[half].sum(), (1 - t[half]).sum()) < 2:
-            raise ValueError(
-                "t has fewer than two rows of an arm in one half; pass more rows of both, or honest=False."
-            )

@@ -38,8 +38,8 @@
 #
 # **Time:** about 45 minutes to read, 45 for the exercises.
 #
-# **Data:** the simulated shop; families with and without a pension plan (401(k)); where they can be fetched, an e-mail
-# experiment (Hillstrom) and infants with simulated outcomes (IHDP).
+# **Data:** the simulated shop; families with and without a pension plan (401(k)); where they can be fetched, an
+# e-mail experiment (Hillstrom) and infants with simulated outcomes (IHDP).
 
 # %% tags=["parameters"]
 PROFILE = "ci"
@@ -95,7 +95,9 @@ y, t, e = arrays(log)
 effect = truth.cate_given_observed(log).to_numpy()  # no real log has this
 eager = causal_tree(y, t, log[X], e, clusters=log["user"], honest=False, pruned=False, seed=run.seed)
 eager_leaves = with_truth(eager, log[X], effect)
-eager_leaves.sort_values("effect", ascending=False)[["rule", "effect", "low", "high", "rows", "truth"]].head(4).round(3)
+eager_leaves.sort_values("effect", ascending=False)[["rule", "effect", "low", "high", "rows", "truth"]].head(4).round(
+    3
+)
 
 # %% tags=["hide-input"]
 promise, delivered = promised_and_delivered(eager_leaves)
@@ -119,10 +121,10 @@ run.claim("the tree is flagged", any("chose the splits" in f for f in eager.esti
 # ## What a causal tree is, and what it isn't
 #
 # One reads that a causal tree is a chain $X_1 \to X_2 \to \dots \to X_n$ of variables, rooted at the most influential
-# one. That is a causal *graph*, and a poor one ({doc}`the errata </chapters/reference/errata>` run the claim). A causal
-# tree {cite:p}`athey2016recursive` cuts the *covariate space* into leaves such that the treatment **effect** differs
-# between them. Its questions are about who reacts. They say nothing on what causes what, and below we make its root
-# change hands.
+# one. That is a causal *graph*, and a poor one ({doc}`the errata </chapters/reference/errata>` run the claim). A
+# causal tree {cite:p}`athey2016recursive` cuts the *covariate space* into leaves such that the treatment **effect**
+# differs between them. Its questions are about who reacts. They say nothing on what causes what, and below we make
+# its root change hands.
 #
 # What must hold is what any comparison needs, leaf by leaf: exchangeability given the columns that moved the coin,
 # {term}`overlap`, no {term}`interference`. The tree adds nothing to that.
@@ -205,7 +207,10 @@ def leaf_effect(y, t, e):
     for sign, arm, chance in ((1, t == 1, e), (-1, t == 0, 1 - e)):
         w = 1 / chance[arm]
         mean, n = np.average(y[arm], weights=w), arm.sum()
-        value, variance = value + sign * mean, variance + n / (n - 1) * np.sum((w * (y[arm] - mean)) ** 2) / w.sum() ** 2
+        value, variance = (
+            value + sign * mean,
+            variance + n / (n - 1) * np.sum((w * (y[arm] - mean)) ** 2) / w.sum() ** 2,
+        )
     return np.array([value, np.sqrt(variance)])
 
 
@@ -267,7 +272,11 @@ plots.show(
 miss = {name: np.average((found[:, 0] - honest_leaves["truth"]) ** 2, weights=honest_leaves["rows"])
         for name, (found, _) in panels.items()}  # fmt: skip
 run.record("adaptive_miss", 100 * np.sqrt(miss["on the rows that chose the splits"]), truth=0.0)
-run.record("honest_miss", 100 * np.sqrt(miss["on the other half"]), naive=100 * np.sqrt(miss["on the rows that chose the splits"]))
+run.record(
+    "honest_miss",
+    100 * np.sqrt(miss["on the other half"]),
+    naive=100 * np.sqrt(miss["on the rows that chose the splits"]),
+)
 
 # %% [markdown]
 # Weighted by rows, the leaves above miss their truth by {glue:text}`adaptive_miss:.1f` points, those below by
@@ -277,8 +286,8 @@ run.record("honest_miss", 100 * np.sqrt(miss["on the other half"]), naive=100 * 
 #
 # How deep should the tree be? Cut the splitting half into five folds. Grow on four of them, and let the fifth compute
 # the honest criterion of every cut-back version: from its own leaf effects, less their squared errors. The estimating
-# half has no say. The tree is cut back weakest link first, as a regression tree is {cite:p}`breiman1984classification`.
-# For the rule that goes on the card Tomas takes a larger week.
+# half has no say. The tree is cut back weakest link first, as a regression tree is
+# {cite:p}`breiman1984classification`. For the rule that goes on the card Tomas takes a larger week.
 
 # %%
 big = shop.exposure_log(n_pairs=100_000, seed=run.seeds(1, "big week")[0], with_propensity=True)
@@ -345,8 +354,9 @@ run.claim("the best leaf is of less known, better liked items", "score >" in car
 # %% [markdown]
 # ## Held against the truth
 #
-# One week can be luck. So take other weeks of the same shop, of the colleague's size. In each: her tree; an honest one,
-# not pruned; an honest one, pruned; and a fourth, to which we come back, that was not told the coin.
+# One week can be luck. So take other weeks of the same shop, of the colleague's size. In each: her tree; an honest
+# one, not pruned; an honest one, pruned; and a fourth, honest and not pruned, that was not told the coin. To it we
+# come back.
 
 
 # %%
@@ -359,7 +369,7 @@ def week(seed):
         "adaptive": {"e": e, "honest": False, "pruned": False},
         "honest": {"e": e, "pruned": False},
         "honest, pruned": {"e": e},
-        "no weights": {"e": None},
+        "no weights": {"e": None, "pruned": False},
     }
     row = {}
     for name, options in how.items():
@@ -374,18 +384,19 @@ def week(seed):
             chosen = on_splitting_rows(tree, member, y, t, e)[:, 0]  # this half chooses the leaves to display, too
             for half, found in (("splitting", chosen), ("other", leaves["effect"]), ("truth", leaves["truth"])):
                 row["rule", half] = 1000 * (leaves["share"] * (chosen > PRICE) * (found - PRICE)).sum()
+                row["miss", half] = np.sqrt((leaves["share"] * (found - leaves["truth"]) ** 2).sum())
         if name == "honest, pruned":
             row["shown", "pairs"] = tree.predict(log[X]) > PRICE
-            row["equal", "p"] = tree.test_of_equal_effects()
     return row
 
 
-n_weeks = run.size(ci=30, full=300)
+n_weeks = run.size(ci=40, full=300)
 weeks = pd.DataFrame([week(s) for s in run.progress(run.seeds(n_weeks, "weeks"), "weeks")])
 weeks.columns = pd.MultiIndex.from_tuples(weeks.columns)
 names = ["adaptive", "honest", "honest, pruned", "no weights"]
 numbers = ["promised", "delivered", "covered", "error"]
 pd.DataFrame({name: weeks[name][numbers].astype(float).mean() for name in names}).T.round(3)
+
 
 # %% tags=["hide-input"]
 def noted(name, values, **more):
@@ -410,7 +421,9 @@ for name, key in keys.items():
 noted("constant_error", weeks["adaptive"]["constant"])
 rule = weeks["rule"]
 noted("rule_splitting", rule["splitting"] - rule["truth"], truth=0.0)
-off, off_error = noted("rule_other", rule["other"] - rule["truth"], truth=0.0, naive=(rule["splitting"] - rule["truth"]).mean())
+off, off_error = noted(
+    "rule_other", rule["other"] - rule["truth"], truth=0.0, naive=(rule["splitting"] - rule["truth"]).mean()
+)
 run.record("rule_other_error", off_error, kind="stochastic", mc_se=0.3)
 over = weeks["adaptive"]["promised"] - weeks["adaptive"]["delivered"]
 over_honest = weeks["honest, pruned"]["promised"] - weeks["honest, pruned"]["delivered"]
@@ -420,7 +433,10 @@ noted("over_honest", over_honest, truth=0.0, naive=over.mean())
 noted("honesty_costs", cost)
 run.record("cost_in_errors", cost.mean() / (cost.std(ddof=1) / np.sqrt(n_weeks)), kind="stochastic", mc_se=1.0)
 run.claim("the adaptive rule promises more than it delivers", beyond_chance(over))
-run.claim("so does the honest one, by less", beyond_chance(over_honest) and beyond_chance(over - over_honest))
+run.claim("so does the honest one, by less", beyond_chance(over_honest, 2) and beyond_chance(over - over_honest),
+          gap=over_honest.mean())  # fmt: skip
+run.claim("judged by the rows that chose them, leaves miss by more", beyond_chance(
+    weeks["miss"]["splitting"] - weeks["miss"]["other"]))  # fmt: skip
 run.claim("adaptive intervals cover far too seldom", weeks["adaptive"]["covered"].mean() < 0.75)
 run.claim("honest ones nearly keep their promise", 0.88 < weeks["honest"]["covered"].mean() < 0.96)
 run.claim("the half that chose the leaves overrates its rule", beyond_chance(rule["splitting"] - rule["truth"]))
@@ -428,21 +444,22 @@ run.claim("the other half doesn't", abs(off) < 3 * off_error, off=off, error=off
 run.claim("honest, pruned leaves predict better than adaptive ones and than one number",
           beyond_chance(weeks["adaptive"]["error"] - weeks["honest, pruned"]["error"])
           and beyond_chance(weeks["adaptive"]["constant"] - weeks["honest, pruned"]["error"]))  # fmt: skip
-run.claim("no sign that the honest rule delivers more", cost.mean() > -cost.std() / np.sqrt(n_weeks), cost=cost.mean())
+run.claim(
+    "no sign that the honest rule delivers more", cost.mean() > -cost.std() / np.sqrt(n_weeks), cost=cost.mean()
+)
 
 # %% [markdown]
 # Over {glue:text}`weeks:d` weeks the colleague's rule promises {glue:text}`adaptive_promised:.1f` and delivers
-# {glue:text}`adaptive_delivered:.1f`. Her leaves' 95 % intervals hold the truth in
-# {glue:text}`adaptive_covered:.0%` of cases; honest ones in {glue:text}`honest_covered:.0%` (a little less than they
-# claim: sales are rare and weights uneven in small leaves). As predictions of the effect, honest and pruned leaves
-# are off by {glue:text}`pruned_error:.3f`, adaptive ones by {glue:text}`adaptive_error:.3f`, and one number for all
-# pairs by {glue:text}`constant_error:.3f`.
+# {glue:text}`adaptive_delivered:.1f`. Her leaves' 95 % intervals hold the truth in {glue:text}`adaptive_covered:.0%`
+# of cases, honest ones in {glue:text}`honest_covered:.0%`. As predictions of the effect, honest and pruned leaves are
+# off by {glue:text}`pruned_error:.3f`, adaptive ones by {glue:text}`adaptive_error:.3f`, and one number for all pairs
+# by {glue:text}`constant_error:.3f`.
 #
 # Two things honesty does *not* do.
 #
-# - It doesn't make a *choice among* leaves honest. The rule takes leaves because their honest estimate is high, so its
-#   promise, {glue:text}`pruned_promised:.1f`, is still above what it delivers, {glue:text}`pruned_delivered:.1f`. The
-#   remedy is the old one. Let the splitting half choose the leaves to display, too, and the other half judge the
+# - It doesn't make a *choice among* leaves honest. The rule takes leaves because their honest estimate is high, so
+#   its promise, {glue:text}`pruned_promised:.1f`, is still above what it delivers, {glue:text}`pruned_delivered:.1f`.
+#   The remedy is the old one. Let the splitting half choose the leaves to display, too, and the other half judge the
 #   finished rule: its promise is then off by {glue:text}`rule_other:.1f` (Monte-Carlo error
 #   {glue:text}`rule_other_error:.1f`), that of the half that chose by {glue:text}`rule_splitting:.1f`.
 # - It doesn't make the rule *better*. The colleague's rule delivers {glue:text}`honesty_costs:.1f` sales a thousand
@@ -456,9 +473,9 @@ run.claim("no sign that the honest rule delivers more", cost.mean() > -cost.std(
 #
 # $$Y = \eta(X) + \tfrac12 (2T - 1)\,\kappa(X) + \varepsilon, \qquad \varepsilon \sim N(0, 0.1^2),$$
 #
-# so that $\kappa$ is the effect. Design one has two columns, $\kappa = x_1/2$. Designs two and three have ten and twenty,
-# and $\kappa$ sums the positive parts of the first two and four. There are {glue:text}`ai_rows:d` rows and at most eight
-# leaves. An honest tree halves the rows, an adaptive one uses all of them twice.
+# so that $\kappa$ is the effect. Design one has two columns, $\kappa = x_1/2$. Designs two and three have ten and
+# twenty, and $\kappa$ sums the positive parts of the first two and four. There are {glue:text}`ai_rows:d` rows and at
+# most eight leaves. An honest tree halves the rows, an adaptive one uses all of them twice.
 
 
 # %%
@@ -490,7 +507,9 @@ for design in (1, 2, 3, "strong"):
         (y0, t0, x0, _), (_, _, x1, kappa) = make(rng, AI_ROWS), make(rng, 2000)
         row = {"design": design, "constant": kappa.var()}
         for name, honest in (("adaptive", False), ("honest", True)):
-            tree = causal_tree(y0, t0, x0, honest=honest, min_leaf=10, max_leaves=8, pruned=False, level=0.9, seed=seed)
+            tree = causal_tree(
+                y0, t0, x0, honest=honest, min_leaf=10, max_leaves=8, pruned=False, level=0.9, seed=seed
+            )
             leaves = with_truth(tree, x1, kappa)
             row[f"{name} coverage"] = leaves["truth"].between(leaves["low"], leaves["high"]).mean()
             row[f"{name} MSE"] = np.mean((tree.predict(x1) - kappa) ** 2)
@@ -509,12 +528,19 @@ for design, frame in designs.groupby("design"):
         noted(f"ai_{design}_{name}_mse", frame[f"{name} MSE"])
     noted(f"ai_{design}_constant", frame["constant"])
     share, spread = frame["honest coverage"].mean(), frame["honest coverage"].std() / np.sqrt(n_draws)
-    run.claim(f"honest intervals cover as they claim, design {design}", share > min(0.9 - 3 * spread, 0.87), share=share)
+    run.claim(
+        f"honest intervals cover as they claim, design {design}", share > min(0.9 - 3 * spread, 0.87), share=share
+    )
     better = frame["adaptive MSE"] - frame["honest MSE"]
     if design == "strong":
         run.claim("with a strong signal, honesty costs accuracy", beyond_chance(-better))
     else:
         run.claim(f"honest leaves are closer to the truth, design {design}", beyond_chance(better))
+paper = designs[designs["design"].isin([1, 2, 3])]
+noted("ai_honest", paper["honest coverage"], truth=0.9, naive=paper["adaptive coverage"].mean())
+noted("ai_adaptive", paper["adaptive coverage"], truth=0.9)
+run.claim("in design 1 they cover less than in the paper, too", beyond_chance(
+    0.74 - designs.loc[designs["design"] == 1, "adaptive coverage"], 1))  # fmt: skip
 for design in (2, 3):
     frame = designs[designs["design"] == design]
     run.claim(f"adaptive intervals fail, design {design}", frame["adaptive coverage"].mean() < 0.6)
@@ -522,25 +548,25 @@ for design in (2, 3):
         frame["honest MSE"] - frame["constant"]) and beyond_chance(frame["adaptive MSE"] - frame["constant"]))  # fmt: skip
 
 # %% [markdown]
-# Intervals that claim 90 % hold the truth in
-# {glue:text}`ai_1_adaptive:.0%`, {glue:text}`ai_2_adaptive:.0%` and {glue:text}`ai_3_adaptive:.0%` of adaptive leaves,
-# and in {glue:text}`ai_1_honest:.0%`, {glue:text}`ai_2_honest:.0%` and {glue:text}`ai_3_honest:.0%` of honest ones.
-# The paper reports the same pattern for its own, pruned trees.
+# Intervals that claim 90 % hold the truth in {glue:text}`ai_1_adaptive:.0%`, {glue:text}`ai_2_adaptive:.0%` and
+# {glue:text}`ai_3_adaptive:.0%` of adaptive leaves, and in {glue:text}`ai_1_honest:.0%`, {glue:text}`ai_2_honest:.0%`
+# and {glue:text}`ai_3_honest:.0%` of honest ones. The paper's abstract says the same of honest trees. Its adaptive
+# ones, grown and cut back by other settings, still cover in three quarters to five sixths of cases; ours do worse.
 #
-# Look at the mean squared errors, too. In designs two and three the honest tree's are {glue:text}`ai_2_honest_mse:.2f`
-# and {glue:text}`ai_3_honest_mse:.2f`, the adaptive tree's {glue:text}`ai_2_adaptive_mse:.2f` and
-# {glue:text}`ai_3_adaptive_mse:.2f`. To predict *the same effect for everybody* has {glue:text}`ai_2_constant:.2f` and
-# {glue:text}`ai_3_constant:.2f`. With {glue:text}`ai_rows:d` rows, eight leaves are too many for either tree; the
-# intervals are right, and wide. And with a strong signal and little noise (the last row of the table) there is nothing
-# to overfit: the honest tree, on half of the rows, has {glue:text}`ai_strong_honest_mse:.2f`, the adaptive one
-# {glue:text}`ai_strong_adaptive_mse:.2f`. {cite:t}`hou2025honesty` find such a cost in causal forests, too, and
-# {cite:t}`cattaneo2025honest` prove that splits of this kind don't get accurate at a polynomial rate at every point,
-# honest or not.
+# Look at the mean squared errors, too. In designs two and three the honest tree's are
+# {glue:text}`ai_2_honest_mse:.2f` and {glue:text}`ai_3_honest_mse:.2f`, the adaptive tree's
+# {glue:text}`ai_2_adaptive_mse:.2f` and {glue:text}`ai_3_adaptive_mse:.2f`. To predict *the same effect for
+# everybody* has {glue:text}`ai_2_constant:.2f` and {glue:text}`ai_3_constant:.2f`. With {glue:text}`ai_rows:d` rows,
+# eight leaves are too many for either tree; the intervals are right, and wide. And with a strong signal and little
+# noise (the last row of the table) there is nothing to overfit: the honest tree, on half of the rows, has
+# {glue:text}`ai_strong_honest_mse:.2f`, the adaptive one {glue:text}`ai_strong_adaptive_mse:.2f`.
+# {cite:t}`hou2025honesty` find such a cost in causal forests, too, and {cite:t}`cattaneo2025honest` prove that splits
+# of this kind don't get accurate at a polynomial rate at every point, honest or not.
 #
 # ## What it is not: an order of causes
 #
-# Effects differ by a taste that nobody recorded. There is what users *said* in a survey, and what they *clicked*. Both
-# are echoes of that taste, and neither changes any effect.
+# Effects differ by a taste that nobody recorded. There is what users *said* in a survey, and what they *clicked*.
+# Both are echoes of that taste, and neither changes any effect.
 
 
 # %%
@@ -576,13 +602,13 @@ for key, column in (("better", "clicks measured better"), ("alike", "measured al
 alike = share.loc["root: clicked", "measured alike"]
 run.claim("the better echo is the root of most samples", share.iloc[1, 0] > 0.6)
 run.claim("two echoes of one quality share the root", 0.3 < alike < 0.7, clicked=alike)
-run.claim("the strongest cause of sales is hardly ever the root", share.iloc[2].max() < 0.1)
+run.claim("the strongest cause of sales is seldom the root", share.iloc[2].max() < 0.2)
 
 # %% [markdown]
 # The root is *clicked* in {glue:text}`root_clicked_better:.0%` of the samples. Whoever takes that for a cause would
 # make users click more, and no effect would change. Measure both echoes alike, and the root is *asked* in
 # {glue:text}`root_asked_alike:.0%` of the samples and *clicked* in {glue:text}`root_clicked_alike:.0%`: an order that
-# a new sample turns around is no order. *Habit* moves sales as much as the taste moves its echoes, and is the
+# a new sample turns around is no order. *Habit*, by far the strongest cause of sales, is the
 # root in {glue:text}`root_habit_alike:.0%`.
 #
 # ## What it is not: a tree of purchases
@@ -619,17 +645,16 @@ run.claim("those who buy would buy more often anyway", picked["who buys"]["buys 
 #
 # ## When it breaks
 #
-# **No weights.** The fourth tree of the weeks took the log for an experiment. It is honest, it is pruned, and its
-# intervals hold the truth in {glue:text}`unweighted_covered:.0%` of leaves. Its rule promises
-# {glue:text}`unweighted_promised:.1f` and delivers {glue:text}`unweighted_delivered:.1f`. Where the ranker looked
-# hardest for buyers, displayed and other pairs differ most, so the leaves map *selection*. Honesty protects from the
-# tree's own search and from nothing else.
+# **No weights.** The fourth tree of the weeks took the log for an experiment. It is honest, and its intervals hold
+# the truth in {glue:text}`unweighted_covered:.0%` of leaves. Its rule promises {glue:text}`unweighted_promised:.1f`
+# and delivers {glue:text}`unweighted_delivered:.1f`. The ranker displays what it expects to be bought, so the leaves
+# map *selection*. Honesty protects from the tree's own search and from nothing else.
 
 # %% tags=["hide-input"]
 loose = weeks["no weights"]
 run.claim("without weights, intervals cover seldom", loose["covered"].mean() < 0.6)
 run.claim("and the rule promises far more than it delivers", beyond_chance(loose["promised"] - loose["delivered"], 6))
-run.claim("the weighted rule delivers more", beyond_chance(weeks["honest, pruned"]["delivered"] - loose["delivered"], 6))
+run.claim("the weighted rule delivers more", beyond_chance(weeks["honest"]["delivered"] - loose["delivered"], 6))
 kept = np.stack(weeks["shown"]["pairs"].to_list())
 pairs_of_weeks = np.triu_indices(n_weeks, 1)
 flips = np.mean(kept[pairs_of_weeks[0]] != kept[pairs_of_weeks[1]])
@@ -637,13 +662,14 @@ root = weeks["honest, pruned"]["root"]
 run.record("flips", flips, kind="stochastic", mc_se=0.02)
 run.record("same_root", root.value_counts(normalize=True).iloc[0], kind="stochastic", mc_se=0.08)
 run.record("shown_share", kept.mean(), kind="stochastic", mc_se=0.02)
+run.claim("in some weeks another column is the root", root.nunique() > 1)
 run.claim("two weeks disagree about a good share of pairs", flips > 0.1, flips=flips)
 
 # %% [markdown]
 # **Another week, another tree.** Let the honest trees of two weeks decide on the same pairs, the colleague's. They
 # disagree on {glue:text}`flips:.0%` of them; the most frequent root is the root in {glue:text}`same_root:.0%` of the
-# weeks. A single tree is a *summary that can be read*, chosen among many that fit about as well. For predictions average
-# many trees, which is the next chapter; for the card say how often another week draws it otherwise.
+# weeks. A single tree is a *summary that can be read*, chosen among many that fit about as well. For predictions
+# average many trees, which is the next chapter; for the card say how often another week draws it otherwise.
 #
 # **Many looks.** Let no effect vary. A tree still finds leaves, and an analyst looks which of them are "significantly
 # different".
@@ -694,10 +720,6 @@ run.claim("pruning leaves more than one leaf in many samples", null["honest"]["p
 # {glue:text}`null_adaptive_test:.0%` of adaptive ones. Pruning is no such test: only
 # {glue:text}`null_one_leaf:.0%` of trees are cut back to one leaf.
 #
-# **Small leaves.** A leaf needs rows of *both* arms in *both* halves; `min_leaf` counts them. With rare purchases
-# twenty-five displayed pairs may hold no sale at all, and then the interval has no width worth the name.
-
-# %% [markdown]
 # ## Real people
 #
 # **A pension plan.** Does a 401(k) offer at work change what a family owns? Employers that offer one pay more, so the
@@ -723,7 +745,9 @@ halves = {}
 for name, rows in (("lower incomes", Z["income"] <= median), ("higher incomes", Z["income"] > median)):
     part = families[rows]
     halves[name] = weighting.ipw(part["net_assets"], part["eligible"], X=squares[rows], unit="thousand dollars")
-pd.DataFrame({name: [h.value, h.low, h.high] for name, h in halves.items()}, index=["effect", "low", "high"]).T.round(2)
+pd.DataFrame({name: [h.value, h.low, h.high] for name, h in halves.items()}, index=["effect", "low", "high"]).T.round(
+    2
+)
 
 # %% tags=["hide-input"]
 run.record("pension_one_leaf", (sizes == 1).sum(), kind="stochastic", mc_se=2.0)
@@ -733,6 +757,8 @@ run.record("pension_naive", naive_offer)
 for key, name in (("low", "lower incomes"), ("high", "higher incomes")):
     run.record(f"pension_{key}", halves[name], naive=naive_offer)
 run.claim("the effect is larger at higher incomes", halves["higher incomes"].low > halves["lower incomes"].value)
+run.claim("employers that offer a plan pay more", families.groupby("eligible")["income"].mean().diff().iloc[1] > 10)
+run.claim("assets are skewed", families["net_assets"].skew() > 3)
 run.claim("among trees that ask anything, most ask for income first",
           (first_questions == "income").sum() > 0.5 * (sizes > 1).sum())  # fmt: skip
 run.claim("both are below the naive difference", max(h.value for h in halves.values()) < naive_offer)
@@ -781,22 +807,24 @@ if infants is not None:
         true = (one["mu1"] - one["mu0"]).to_numpy()  # never the noisy y_cf - y
         treated = one["treat"] == 1
         row = {"ATT": true[treated].mean(), "ATE": true.mean()}
-        row["one number"] = np.sqrt(np.mean((one["y"][treated].mean() - one["y"][~treated].mean() - true) ** 2))
+        row["naive"] = one["y"][treated].mean() - one["y"][~treated].mean()
+        row["one number"] = np.sqrt(np.mean((row["naive"] - true) ** 2))
         for name, honest in (("adaptive", False), ("honest", True)):
             made = [
-                causal_tree(one["y"], one["treat"], one[columns], honest=honest, min_leaf=8, seed=s).predict(one[columns])
-                for s in run.seeds(5, f"infants {number}")
+                causal_tree(one["y"], one["treat"], one[columns], honest=honest, min_leaf=8, seed=s).predict(
+                    one[columns]
+                )
+                for s in run.seeds(4, f"infants {number}")
             ]
             row[name] = np.mean([np.sqrt(np.mean((found - true) ** 2)) for found in made])
         rows.append(row)
     infant_errors = pd.DataFrame(rows, index=pd.RangeIndex(1, 11, name="file"))
     run.record("ihdp_att", infant_errors["ATT"].mean(), optional=True)
-    run.record("ihdp_att_spread", np.ptp(infant_errors["ATT"]), optional=True)
-    run.record("ihdp_ate_nine", infant_errors.loc[9, "ATE"], optional=True)
+    run.record("ihdp_ate_one", infant_errors.loc[1, "ATE"], naive=infant_errors.loc[1, "naive"], optional=True)
     share_of = infant_errors[["adaptive", "honest"]].div(infant_errors["one number"], axis=0).median()
     run.record("ihdp_honest", share_of["honest"], naive=1.0, kind="stochastic", mc_se=0.05, optional=True)
     run.record("ihdp_adaptive", share_of["adaptive"], naive=1.0, kind="stochastic", mc_se=0.05, optional=True)
-    run.claim("the true ATT is the same in all ten files", np.ptp(infant_errors["ATT"]) < 1e-9)
+    run.claim("the true ATT is 4 in all ten files", np.allclose(infant_errors["ATT"], 4, atol=5e-4))
     run.claim("both trees beat one number, but not by much", share_of.between(0.5, 1.0).all(), **share_of)
     course.say(
         f"**IHDP** ({len(infants) // 10} infants, ten simulated outcomes). The true effect on the treated is "
@@ -814,10 +842,10 @@ if infants is not None:
 #   saw the outcome. A column that was made after the purchase splits beautifully and means nothing.
 # - **Many columns are many looks.** An encoder adds hundreds. The criterion's error term doesn't count them; the
 #   honest half does. Don't tune a prompt on the estimating half.
-# - **A leaf is a sentence.** Its rule can go into a system prompt ("suggest little-known items that fit the taste"). The
-#   prompt is then a new treatment. Its effect is not the leaf's, it needs a trial of its own.
-# - **Explanations.** A model that is asked *why* an item was shown will name the root. Which echo of a taste became the
-#   root was a matter of noise; see above.
+# - **A leaf is a sentence.** Its rule can go into a system prompt ("suggest little-known items that fit the taste").
+#   The prompt is then a new treatment. Its effect is not the leaf's, it needs a trial of its own.
+# - **Explanations.** A model that is asked *why* an item was shown will name the root. Which echo of a taste became
+#   the root was a matter of noise; see above.
 #
 # ## Exercises
 #
@@ -838,6 +866,7 @@ if infants is not None:
 # %% tags=["exercise"]
 def split_gain(y, t, x, cut):
     """Return the gain of the honest criterion from splitting at x <= cut."""
+
     # BEGIN SOLUTION
     def worth(rows):
         one, zero = y[rows & (t == 1)], y[rows & (t == 0)]
@@ -855,8 +884,8 @@ check("trees/01.1", split_gain)
 # %% [markdown]
 # ### Exercise 2: honest effects of given leaves
 #
-# The leaves are given: `leaf` holds the number of each row's leaf, from 0 to `k - 1`, and `split` is True for the rows
-# that chose the splits. Return the honest weighted effects of the leaves, an array of shape (k,), with recorded
+# The leaves are given: `leaf` holds the number of each row's leaf, from 0 to `k - 1`, and `split` is True for the
+# rows that chose the splits. Return the honest weighted effects of the leaves, an array of shape (k,), with recorded
 # propensities `e`.
 #
 # <details><summary>Hint</summary>
@@ -874,7 +903,9 @@ def honest_effects(y, t, e, leaf, split):
     for k in range(leaf.max() + 1):
         rows = (leaf == k) & ~split
         treated, others = rows & (t == 1), rows & (t == 0)
-        out.append(np.average(y[treated], weights=1 / e[treated]) - np.average(y[others], weights=1 / (1 - e[others])))
+        out.append(
+            np.average(y[treated], weights=1 / e[treated]) - np.average(y[others], weights=1 / (1 - e[others]))
+        )
     return np.array(out)
     # END SOLUTION
 
@@ -883,38 +914,7 @@ def honest_effects(y, t, e, leaf, split):
 check("trees/01.2", honest_effects)
 
 # %% [markdown]
-# ### Exercise 3: how deep?
-#
-# One held-out fold. A tree in three versions: `leaf` has a column a version, with each row's leaf number. Return the
-# index of the version with the largest honest criterion on these rows (fair coin, halves of one size, each arm's variance
-# with $n - 1$).
-#
-# <details><summary>Hint</summary>
-#
-# Exercise 1 has the worth of a leaf. Add it up over the leaves of each version.
-#
-# </details>
-
-
-# %% tags=["exercise"]
-def best_version(y, t, leaf):
-    """Return the column of leaf whose leaves have the largest honest criterion on these rows."""
-    # BEGIN SOLUTION
-    def worth(rows):
-        one, zero = y[rows & (t == 1)], y[rows & (t == 0)]
-        variance = one.var(ddof=1) / len(one) + zero.var(ddof=1) / len(zero)
-        return rows.mean() * ((one.mean() - zero.mean()) ** 2 - 2 * variance)
-
-    totals = [sum(worth(version == k) for k in np.unique(version)) for version in leaf.T]
-    return int(np.argmax(totals))
-    # END SOLUTION
-
-
-# %% tags=["check"]
-check("trees/01.3", best_version)
-
-# %% [markdown]
-# ### Exercise 4: a planted error
+# ### Exercise 3: a planted error
 #
 # A colleague reports each leaf's effect and standard error, from rows that chose nothing. The effects are right; in
 # leaves where few are treated the intervals cover far too seldom:
@@ -953,7 +953,7 @@ def leaf_report(y, t, leaf):
 
 
 # %% tags=["check"]
-check("trees/01.4", leaf_report)
+check("trees/01.3", leaf_report)
 
 # %% [markdown]
 # ## Quiz

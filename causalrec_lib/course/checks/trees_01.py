@@ -8,16 +8,15 @@ from causalrec_lib.course.check import Answer, Draw, exercise, expect_on_draws
 
 
 def _experiment(rng: np.random.Generator, n: int = 120) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Outcome, treatment and a column that changes the effect; both arms are there on both sides of every middle cut."""
+    """Outcome, treatment and a column that changes the effect; every middle cut has both arms on both sides."""
     x, t = rng.normal(size=n), rng.permutation(np.arange(n) % 3 == 0).astype(float)
     return x + t * (1 + (x > 0)) + rng.normal(size=n), t, x
 
 
-def _worth(y: np.ndarray, t: np.ndarray, rows: np.ndarray, penalty: float = 2.0, shared: bool = False) -> float:
-    """Return share of rows times (effect^2 - penalty * variance); with `shared`, each arm is divided by all rows."""
+def _worth(y: np.ndarray, t: np.ndarray, rows: np.ndarray, penalty: float = 2.0) -> float:
+    """Return share of rows times (effect^2 - penalty * variance)."""
     one, zero = y[rows & (t == 1)], y[rows & (t == 0)]
-    sizes = (rows.sum(), rows.sum()) if shared else (len(one), len(zero))
-    variance = one.var(ddof=1) / sizes[0] + zero.var(ddof=1) / sizes[1]
+    variance = one.var(ddof=1) / len(one) + zero.var(ddof=1) / len(zero)
     return float(rows.mean() * ((one.mean() - zero.mean()) ** 2 - penalty * variance))
 
 
@@ -34,8 +33,8 @@ def check_gain(answer: Answer) -> None:
         cut = float(rng.uniform(-0.3, 0.3))
         low, everybody = x <= cut, np.ones(len(y), bool)
 
-        def gain(**how: float) -> float:
-            return sum(_worth(y, t, rows, **how) for rows in (low, ~low)) - _worth(y, t, everybody, **how)
+        def gain(penalty: float = 2.0) -> float:
+            return _worth(y, t, low, penalty) + _worth(y, t, ~low, penalty) - _worth(y, t, everybody, penalty)
 
         known = {
             "That is the criterion after the split. What was it before?": gain() + _worth(y, t, everybody),
@@ -92,42 +91,7 @@ def check_effects(answer: Answer) -> None:
     )
 
 
-@exercise("trees/01.3", task="Choose the version of the tree with the largest honest criterion.")
-def check_version(answer: Answer) -> None:
-    """Accept the index of the best version, on data where greed chooses another."""
-
-    def make(rng: np.random.Generator) -> Draw:
-        place = int(rng.integers(3))
-        while True:
-            y, t, x = _experiment(rng, 150)
-            y = y + t * (x > 0)
-            fine = np.digitize(x, np.quantile(x, np.arange(1, 8) / 8))
-            versions = [np.zeros(len(y), int), (x > 0).astype(int), fine]
-            order = np.roll(np.arange(3), place)
-            leaf = np.column_stack([versions[j] for j in order])
-            totals = {p: _totals(y, t, leaf, p) for p in (2.0, 0.0)}
-            best = {p: int(np.argmax(found)) for p, found in totals.items()}
-            worst = int(np.argmin(totals[2.0]))
-            if best[2.0] != best[0.0] and len({best[2.0], worst, best[0.0]}) >= 2 and order[best[2.0]] == 1:
-                break
-        known = {"That is the adaptive choice: without their errors, the most leaves always win.": best[0.0]}
-        if worst != best[0.0]:
-            known["That is the version with the smallest criterion."] = worst
-        return (y, t, leaf), best[2.0], known
-
-    expect_on_draws(
-        answer,
-        make,
-        hint="What does each version's sum over leaves say if noise is taken off?",
-        recipe="For each column: sum over leaves of share * (effect^2 - 2 * squared error). Return the argmax.",
-    )
-
-
-def _totals(y: np.ndarray, t: np.ndarray, leaf: np.ndarray, penalty: float) -> list[float]:
-    return [sum(_worth(y, t, version == k, penalty) for k in np.unique(version)) for version in leaf.T]
-
-
-@exercise("trees/01.4", task="Mend the standard errors of the leaves.")
+@exercise("trees/01.3", task="Mend the standard errors of the leaves.")
 def check_report(answer: Answer) -> None:
     """Accept each arm's variance over its own rows."""
 

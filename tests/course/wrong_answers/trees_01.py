@@ -22,10 +22,6 @@ def _effects(y, t, e, leaf, rows):
     return np.array(out)
 
 
-def _version(y, t, leaf, penalty, pick):
-    return int(pick([sum(_worth(y, t, v == k, penalty) for k in np.unique(v)) for v in leaf.T]))
-
-
 def _report(y, t, leaf, own, ddof):
     out = []
     for k in range(leaf.max() + 1):
@@ -47,10 +43,6 @@ WRONG = {
         lambda y, t, e, leaf, split: _effects(y, t, 0 * e + 0.5, leaf, ~split),
     ],
     "trees/01.3": [
-        lambda y, t, leaf: _version(y, t, leaf, 0.0, np.argmax),
-        lambda y, t, leaf: _version(y, t, leaf, 2.0, np.argmin),
-    ],
-    "trees/01.4": [
         lambda y, t, leaf: _report(y, t, leaf, own=False, ddof=1),
         lambda y, t, leaf: _report(y, t, leaf, own=True, ddof=0),
     ],
