@@ -199,7 +199,7 @@ class CausalTree:
         ValueError
             If there is no such leaf.
         """
-        _validate.one_of(leaf, "leaf", self.leaf_numbers)
+        _validate.one_of(_validate.integer(leaf, "leaf"), "leaf", self.leaf_numbers)
         out, node = [], 0
         while self.nodes.column[node] >= 0:
             above = leaf in self.nodes.below(int(self.nodes.right[node]))
@@ -358,6 +358,6 @@ def _names_of(X: object) -> tuple[str, ...]:
 def _chances(e: ArrayLike | float | None, t: FloatArray) -> FloatArray:
     if e is None:
         return np.full(len(t), t.mean())
-    if np.ndim(e) == 0:
+    if isinstance(e, (float, int, np.number)):
         return np.full(len(t), _validate.number(e, "e", above=0, below=1))
     return _validate.propensity(e, "e", len(t), "t")
