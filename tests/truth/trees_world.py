@@ -116,12 +116,12 @@ def identities(grow):
     cells = [(leaf == k) & half & (d.t == arm) for k in tree.leaf_numbers
              for half in (tree.splitting, tree.estimating) for arm in (0, 1)]  # fmt: skip
     yield "rows of both arms of both halves in each leaf", min(cell.sum() for cell in cells) >= 25
-    for seed in range(10):
-        small = draw(seed, n=300, size=0.5)
+    for seed in range(25):
+        small = draw(seed, n=200, size=0.0)
         d = Draw(small.y, small.t, np.round(2 * small.X) / 2, small.e, small.group)
-        tree = grow(d.y, d.t, d.X, d.e, pruned=False, min_leaf=8, max_leaves=2)
+        tree = grow(d.y, d.t, d.X, d.e, pruned=False, min_leaf=5, max_leaves=2)
         found = (int(tree.nodes.column[0]), float(tree.nodes.cut[0]))
-        yield f"the root is the best of all cuts, draw {seed}", np.allclose(found, best_cut(d, tree.splitting, 8))
+        yield f"the root is the best of all cuts, draw {seed}", np.allclose(found, best_cut(d, tree.splitting, 5))
     d = draw(3, each=4)
     tree = grow(d.y, d.t, d.X, d.e, clusters=d.group)
     both = set(d.group[tree.splitting]) & set(d.group[tree.estimating])
