@@ -302,8 +302,8 @@ def causal_tree(
     A split is worth the gain in sum_leaf n_leaf / n (effect^2 - (1 + n_split / n_estimate) se^2): effects that
     differ, less what the leaves' own noise feigns and what it will cost. An adaptive tree leaves the errors out.
     Propensities that don't fit the shares treated are objected to in the notes of each leaf's estimate.
-    Weighted means of an arm have a bias of the order of one in its rows; where weights and outcomes go together, leaves
-    of a few dozen rows show it, so take a larger `min_leaf` there.
+    Weighted means of an arm have a bias of the order of one in its rows: where weights and outcomes go together,
+    leaves of a few dozen rows show it, so take a larger `min_leaf` there.
     Chapter: trees/01_causal_trees
 
     References

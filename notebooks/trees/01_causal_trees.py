@@ -508,7 +508,7 @@ noted("ai_adaptive", designs["adaptive coverage"], truth=0.9)
 # Intervals that claim {glue:text}`ledger::athey_imbens_honest.published:.0%` hold the truth in
 # {glue:text}`ai_1_adaptive:.0%`, {glue:text}`ai_2_adaptive:.0%` and {glue:text}`ai_3_adaptive:.0%` of adaptive
 # leaves, and in {glue:text}`ai_1_honest:.0%`, {glue:text}`ai_2_honest:.0%` and {glue:text}`ai_3_honest:.0%` of honest
-# ones. The paper's abstract says the same of honest trees. Its adaptive ones, with other settings, still cover in three
+# ones. The paper's abstract says the same of honest trees. Its adaptive ones, with other settings, cover in three
 # quarters to five sixths of cases; ours do worse.
 #
 # Look at the mean squared errors, too. In designs two and three the honest tree's are
