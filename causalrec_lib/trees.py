@@ -334,8 +334,7 @@ def causal_tree(
     if pruned and nodes.column[0] >= 0:
         fold = part(int(split.sum()), None if codes is None else codes[split], folds, rng)
         path = choose_price(nodes, table[split], rows[:, split], fold, how, int(estimate.sum()) if honest else None)
-        best = path["held_out"].to_numpy()
-        price = float(path["price"].to_numpy()[np.flatnonzero(best == best.max())[-1]])
+        price = float(path["price"].loc[path["held_out"].iloc[::-1].idxmax()])  # of equals the smallest tree
         nodes = prune(nodes, collapse_levels(nodes), price)
     kept = None if codes is None else np.unique(codes[estimate], return_inverse=True)[1]
     sample = Sample(outcome[estimate], group[estimate], chance[estimate], nodes.route(table[estimate]), kept)
