@@ -756,8 +756,8 @@ if infants is not None:
     run.record("ihdp_att", infant_errors["ATT"].mean(), optional=True)
     run.record("ihdp_ate_one", infant_errors.loc[1, "ATE"], naive=infant_errors.loc[1, "naive"], optional=True)
     share_of = infant_errors[["adaptive", "honest"]].div(infant_errors["one number"], axis=0).median()
-    run.record("ihdp_honest", share_of["honest"], naive=1.0, kind="stochastic", mc_se=0.03, optional=True)
-    run.record("ihdp_adaptive", share_of["adaptive"], naive=1.0, kind="stochastic", mc_se=0.03, optional=True)
+    run.record("ihdp_honest", share_of["honest"], naive=1.0, kind="stochastic", mc_se=0.02, optional=True)
+    run.record("ihdp_adaptive", share_of["adaptive"], naive=1.0, kind="stochastic", mc_se=0.02, optional=True)
     run.claim("the true ATT is 4 in all ten files", np.allclose(infant_errors["ATT"], 4, atol=5e-4))
     run.claim("both trees beat one number, but not by much", share_of.between(0.5, 1.0).all(), **share_of)
     course.say(
