@@ -22,6 +22,7 @@ from causalrec_lib import _validate
 from causalrec_lib._figures import coverage, love, overlap
 from causalrec_lib._plane import bias_plane
 from causalrec_lib._style import COLORS, CYCLE, INK, truth_line
+from causalrec_lib._tree_figure import effect_tree
 from causalrec_lib.estimate import Estimate
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "bias_plane",
     "coverage",
     "draw_dag",
+    "effect_tree",
     "forest",
     "hash_text",
     "love",

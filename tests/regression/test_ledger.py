@@ -32,7 +32,7 @@ def test_row_is_reproduced(row_id):
 @pytest.mark.parametrize("row", ledger.rows().values(), ids=lambda r: r.id)
 def test_row_says_what_it_is(row):
     assert row.source in BIB or "/" in row.source, f"{row.source} is neither a bib key nor a public file"
-    assert row.data in data.names(), row.data
+    assert row.data in (*data.names(), "simulated"), row.data
     assert len(row.why) >= 15 and row.where and row.n > 0
     assert 0 <= row.tolerance < 0.05 * abs(row.published) or "interval" in row.why, "tolerance too wide for the value"
     assert math.isfinite(row.published)

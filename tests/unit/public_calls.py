@@ -32,6 +32,7 @@ from causalrec_lib import (
     refutation,
     sensitivity,
     simulation,
+    trees,
     weighting,
 )
 from causalrec_lib.course import attempts
@@ -63,6 +64,7 @@ RESULTS = {
     sensitivity.EValue: "made by e_value",
     sensitivity.LinearSensitivity: "made by ols",
     sensitivity.Sensitivity: "made by Estimate.sensitivity",
+    trees.CausalTree: "made by causal_tree",
     weighting.PropensityFit: "made by propensity",
     week.RawWeek: "made by raw_week",
     world.Policy: "made by World.policy",
@@ -511,6 +513,48 @@ for function, more in (
     )
 add(instruments.first_stage, t=say.vector(MOVED), **WITH_PUSH)
 add(instruments.complier_means, x=say.table(X), t=say.binary(MOVED), z=say.binary(PUSH), clusters=CLUSTERS)
+
+# Trees ----------------------------------------------------------------------------------------------------------
+
+TREE = trees.causal_tree(Y, T, X, min_leaf=2, pruned=False, max_leaves=3)
+add(
+    trees.causal_tree,
+    y=say.vector(Y),
+    t=say.binary(T),
+    X=say.table(X),
+    e=say.propensities(E, optional=True),
+    clusters=CLUSTERS,
+    honest=say.flag(),
+    min_leaf=say.whole(2, 1, 0, -1),
+    max_depth=say.whole(2, 0, -1),
+    max_leaves=say.whole(4, 0, -1),
+    pruned=say.flag(),
+    folds=say.whole(2, 1, 0, -1),
+    grid=say.whole(10, 0, -1),
+    seed=say.whole(0, -1),
+    **COMMON,
+)
+for method in (trees.CausalTree.apply, trees.CausalTree.predict):
+    add(method, getattr(TREE, method.__name__), X=say.table(X, partner=False))
+add(
+    trees.CausalTree.rules,
+    TREE.rules,
+    words=say.thing({"x0": "age"}, optional=True, unknown={"x9": "age"}, number={"x0": 1}, wordless={"x0": ""}),
+)
+add(trees.CausalTree.path_to, TREE.path_to, leaf=say.whole(TREE.leaf_numbers[0], -1, 99))
+add(
+    plots.effect_tree,
+    tree=say.thing(TREE, bare=made()),
+    words=say.thing({"x0": ("young", "old")}, optional=True, one={"x0": "age"}, three={"x0": ("a", "b", "c")}),
+    truth=say.thing(
+        {TREE.leaf_numbers[0]: 1.0}, optional=True, unknown={99: 1.0}, holed={TREE.leaf_numbers[0]: np.nan}
+    ),
+    line=say.number(0.1, optional=True),
+    scale=say.number(100.0, 0.0, -1.0),
+    unit=say.words("sales"),
+    rows=say.words("pairs"),
+    xlabel=say.words("effect"),
+)
 
 # Simulation -----------------------------------------------------------------------------------------------------
 
