@@ -199,7 +199,9 @@ def partially_linear(
     influence = v * (u - slope * v) / power
     codes = cluster_codes(clusters, len(a))
     return Estimate(
-        slope, standard_error(influence, codes), "ATE", "partially linear, " + ("cross-fitted" if parts > 1 else "fitted"), len(a), level=level, unit=unit, population="weighted by the variance of treatment given X",
+        slope, standard_error(influence, codes), "ATE",
+        "partially linear, cross-fitted" if parts > 1 else "partially linear, fitted", len(a),
+        level=level, unit=unit, population="weighted by the variance of treatment given X",
         assumptions=("no unmeasured confounding given X", "overlap", "no interference"),
         n_clusters=n_groups(codes), influence=influence, clusters=codes, design=Design(v / power, u - slope * v),
     )  # fmt: skip
