@@ -127,4 +127,4 @@ def _ihdp_npci(folder: Path, table: str) -> pd.DataFrame:
 def _darfur(folder: Path, table: str) -> pd.DataFrame:
     """Read the survey of refugees, one row a person."""
     raw = pd.read_csv(folder / "darfur.csv")
-    return tidy(raw, {c: c for c in raw.columns}, labels=["village"])
+    return tidy(raw, {c: c for c in raw.columns}, ids=["village"])
