@@ -24,7 +24,8 @@ AXE = {"resultTypes": ["violations"], "preload": False}
 # Only colours depend on the theme: all rules look at the light page, those on colour at the dark one.
 RULES = {"light": AXE, "dark": {**AXE, "runOnly": ["color-contrast", "link-in-text-block"]}}
 
-SETTLE = "() => window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true"
+SETTLE = """() => Promise.resolve(window.MathJax && MathJax.startup && MathJax.startup.promise)
+  .then(() => document.fonts.ready).then(() => true)"""
 FORMULAS = """() => ({
   wanted: document.querySelectorAll('.math.notranslate').length,
   set: document.querySelectorAll('.math.notranslate mjx-container').length,
