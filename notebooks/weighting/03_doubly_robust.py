@@ -637,8 +637,8 @@ check("weighting/03.3", targeted)
 # %% [markdown]
 # ### Exercise 4: a planted error
 #
-# A colleague estimates the effect on the *treated*. The outcome model of the controls is good, the propensities are
-# known, and still the result is off:
+# A colleague estimates the effect on the *treated*. Her outcome model of the controls comes from another market and is
+# too high for everybody; the propensities are known. A doubly robust estimate should shrug that off. Hers doesn't:
 #
 # ```python
 # def effect_on_treated(y, t, mu0, e):

@@ -75,7 +75,7 @@ TWINS = {
 
 
 def first_failure():
-    return next((name for name, good in battery(60) if not good), None)
+    return next((name for name, good in battery(40) if not good), None)
 
 
 def test_the_true_estimator_passes():
