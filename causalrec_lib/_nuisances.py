@@ -28,12 +28,15 @@ class Nuisances(NamedTuple):
         Predicted propensity.
     fold : ndarray of shape (n,)
         Fold of each row; all zero where rows were predicted by models that they trained.
+    clipped : float
+        Share of rows whose propensity was moved to a bound.
     """
 
     mu0: FloatArray
     mu1: FloatArray
     e: FloatArray
     fold: NDArray[np.int64]
+    clipped: float = 0.0
 
 
 def default_propensity() -> Any:
@@ -55,7 +58,8 @@ def learner(x: object, name: str, default: Any) -> Any:
 def predicted(model: Any, X: FloatArray) -> FloatArray:
     """Return the predicted mean of an outcome: the chance of a one, for a classifier."""
     if is_classifier(model):
-        return np.asarray(model.predict_proba(X)[:, 1], dtype=float)
+        chances = np.asarray(model.predict_proba(X), dtype=float)
+        return np.asarray(chances @ np.asarray(model.classes_, dtype=float))
     return np.asarray(model.predict(X), dtype=float)
 
 
@@ -131,7 +135,11 @@ def cross_fit(
     x = _validate.matrix(X, "X", len(a), "y")
     parts = _validate.integer(folds, "folds", low=1, high=len(a))
     bound = _validate.number(clip, "clip", low=0.0, below=0.5)
+    if outcome is not None and is_classifier(outcome):
+        _validate.binary(a, "y", both=False)
     fold = folds_of(len(a), parts, _validate.integer(seed, "seed"), group, clusters)
+    if len(np.unique(fold)) < parts:
+        raise ValueError(f"folds is {parts}, more than there are rows of a group, or clusters, to deal; use fewer.")
     found = np.empty((3, len(a)))
     for k in range(parts):
         inside = fold == k
@@ -147,4 +155,5 @@ def cross_fit(
         model = learner(propensity, "propensity", default_propensity()).fit(x[train], group[train])
         found[2, inside] = predicted(model, x[inside])
     mu0, mu1, e = found
-    return Nuisances(mu0, mu1, np.clip(e, bound, 1 - bound), fold)
+    inside = np.clip(e, bound, 1 - bound)
+    return Nuisances(mu0, mu1, inside, fold, float(np.mean(inside != e)))

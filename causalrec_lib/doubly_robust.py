@@ -17,7 +17,7 @@ from causalrec_lib._design import Design
 from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
 from causalrec_lib._nuisances import Nuisances, cross_fit, folds_of, learner, predicted
 from causalrec_lib._propensity import column_names
-from causalrec_lib._refusal import judge
+from causalrec_lib._refusal import judge, of_propensities
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.estimate import Estimate, OnRefusal, Rules
 
@@ -34,6 +34,7 @@ def aipw(
     estimand: str = "ATE",
     X: ArrayLike | pd.DataFrame | None = None,
     clusters: ArrayLike | None = None,
+    e_source: str | None = None,
     level: float = 0.95,
     unit: str = "",
     rules: Rules | None = None,
@@ -55,6 +56,8 @@ def aipw(
         Covariates whose balance under the weights is looked at.
     clusters : array-like of shape (n,), optional
         Labels of rows that share their noise.
+    e_source : {"known", "fitted", "cross-fitted"}, optional
+        Where the propensities come from; known ones are held against the shares that were treated.
     level : float
         Coverage that the interval claims.
     unit : str
@@ -95,6 +98,8 @@ def aipw(
         _validate.vector(m, f"nuisances.{k}", n, "y") for k, m in (("mu0", nuisances.mu0), ("mu1", nuisances.mu1))
     )
     e = _validate.propensity(nuisances.e, "nuisances.e", n, "y")
+    _validate.vector(nuisances.fold, "nuisances.fold", n, "y")
+    source = _validate.one_of(e_source or _fitted(nuisances), "e_source", ("known", "fitted", "cross-fitted"))
     _validate.one_of(estimand, "estimand", ("ATE", "ATT"))
     chosen = _validate.instance(Rules() if rules is None else rules, "rules", Rules, "pass Rules(min_ess=...)")
     codes = cluster_codes(clusters, n)
@@ -107,13 +112,21 @@ def aipw(
     influence = score - target / share * value
     ones = float((target * mu1 + w1 * residual).mean() / share)
     found = Estimate(
-        value, standard_error(influence, codes), estimand, f"AIPW, {_fitted(nuisances)}", n,
-        level=level, unit=unit, overlap=overlap_of(e, group),
-        balance=None if X is None else _balance(X, group, w1 + w0),
-        assumptions=_ASSUMES, arms={"control": ones - value, "treated": ones}, e_source=_fitted(nuisances),
-        n_clusters=n_groups(codes), influence=influence, clusters=codes, design=Design(signed, residual),
+        value, standard_error(influence, codes), estimand, f"AIPW, {_fitted(nuisances)}", n, level=level, unit=unit,
+        overlap=overlap_of(e, group), balance=None if X is None else _balance(X, group, w1 + w0),
+        assumptions=_ASSUMES, notes=_clipped(nuisances), e_source=source, n_clusters=n_groups(codes),
+        arms={"control": ones - value, "treated": ones}, influence=influence, clusters=codes,
+        design=Design(signed, residual),
     )  # fmt: skip
-    return judge(found, {"treated": w1[group == 1], "controls": w0[group == 0]}, chosen, refuse)
+    sides = {"treated": w1[group == 1], "controls": w0[group == 0]}
+    if source != "known":
+        return judge(found, sides, chosen, refuse)
+    said = of_propensities(f"{estimand} by {found.method}", group, e, chosen)
+    return judge(found, sides, chosen, refuse, said, ["calibration of e"])
+
+
+def _clipped(nuisances: Nuisances) -> tuple[str, ...]:
+    return (f"propensities of {nuisances.clipped:.1%} of rows were moved to a bound",) if nuisances.clipped else ()
 
 
 def _fitted(nuisances: Nuisances) -> str:
@@ -183,7 +196,7 @@ def partially_linear(
     d = _validate.vector(t, "t", len(a), "y")
     x = _validate.matrix(X, "X", len(a), "y")
     parts = _validate.integer(folds, "folds", low=1, high=len(a))
-    fold = folds_of(len(a), parts, _validate.integer(seed, "seed"), (d > np.median(d)).astype(float), clusters)
+    fold = folds_of(len(a), parts, _validate.integer(seed, "seed"), _groups(d), clusters)
     left = np.empty((2, len(a)))
     for k in range(parts):
         inside = fold == k
@@ -193,18 +206,24 @@ def partially_linear(
             left[row, inside] = values[inside] - predicted(fitted, x[inside])
     u, v = left
     power = float(v @ v) / len(a)
+    binary = bool(np.isin(d, (0.0, 1.0)).all())
     if power <= 1e-12 * float(d.var() + 1e-300):
         raise ValueError("t is explained by X wholly: nothing is left to compare; drop columns that decide it.")
     slope = float(u @ v / (v @ v))
     influence = v * (u - slope * v) / power
     codes = cluster_codes(clusters, len(a))
     return Estimate(
-        slope, standard_error(influence, codes), "ATE",
+        slope, standard_error(influence, codes), "ATO" if binary else "ATE",
         "partially linear, cross-fitted" if parts > 1 else "partially linear, fitted", len(a),
-        level=level, unit=unit, population="weighted by the variance of treatment given X",
+        level=level, unit=unit, population="" if binary else "weighted by the variance of the dose given X",
         assumptions=("no unmeasured confounding given X", "overlap", "no interference"),
         n_clusters=n_groups(codes), influence=influence, clusters=codes, design=Design(v / power, u - slope * v),
     )  # fmt: skip
+
+
+def _groups(d: FloatArray) -> FloatArray:
+    """Return the treatment if it is 0 or 1, and the upper half of a dose."""
+    return d if np.isin(d, (0.0, 1.0)).all() else (d > np.median(d)).astype(float)
 
 
 def over_partitions(estimates: Sequence[Estimate]) -> Estimate:
@@ -243,4 +262,6 @@ def over_partitions(estimates: Sequence[Estimate]) -> Estimate:
     se = float(np.sqrt(np.median(errors**2 + (values - value) ** 2)))
     middle = many[int(np.abs(values - value).argmin())]
     note = f"the median over {len(many)} partitions"
-    return replace(middle, value=value, se=se, interval=None, notes=(*middle.notes, note))
+    flags = tuple(dict.fromkeys(flag for e in many for flag in e.flags))
+    return replace(middle, value=value, se=se, interval=None, notes=(*middle.notes, note), flags=flags, arms=None,
+                   influence=None, design=None)  # fmt: skip

@@ -70,6 +70,10 @@ def battery(runs: int = 40) -> Iterator[tuple[str, bool]]:
         gains.append(1 + x[t == 1, 0].mean())
     yield "on the treated: no bias", abs(np.mean([e.value for e in treated]) - np.mean(gains)) < 0.06 < ATT_GAP
     y, t, x = draw(1)
+    both = fit(y, t, x, seed=1)
+    raised = both._replace(mu1=both.mu1 + 10)
+    same = aipw(y + 10 * t, t, raised, refuse="flag").se / aipw(y, t, both, refuse="flag").se
+    yield "a constant effect moves no error", abs(same - 1) < 1e-6
     own = fit(y, t, x, outcome=DecisionTreeRegressor(random_state=0), seed=1)
     yield "no row is predicted by a model that saw it", bool(np.mean(np.where(t == 1, own.mu1, own.mu0) == y) < 0.5)
     slope = [doubly_robust.partially_linear(*draw(s), seed=s).value for s in range(runs)]
