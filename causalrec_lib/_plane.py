@@ -109,7 +109,7 @@ def bias_plane(
     ax.set(xlim=(0, d_end), ylim=(0, y_end), xlabel=labels[0], ylabel=labels[1])
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(lambda v, _: f"{100 * v:.3g}%")
-    ax.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    ax.legend(fontsize=8.5, loc="lower left", bbox_to_anchor=(-0.12, 1), ncols=2, columnspacing=0.9, handlelength=1.6)
     fig = ax.get_figure(root=True)
     if fig is None:
         raise ValueError("ax belongs to no figure; make one with plt.subplots().")

@@ -126,7 +126,7 @@ def two_stage_least_squares(
         assumptions=_ASSUMED,
         unit=unit,
         population="among those whom the instrument moves",
-        notes=(f"first-stage F {first.f:.4g}",),
+        notes=(f"first-stage F {first.f:,.1f}",),
         n_clusters=n_groups(parts.codes),
         influence=influence,
         clusters=parts.codes,
@@ -252,7 +252,7 @@ def anderson_rubin(
         influence=influence,
         clusters=parts.codes,
         first_stage=first,
-        notes=(f"first-stage F {first.f:.4g}",),
+        notes=(f"first-stage F {first.f:,.1f}",),
     )
     return judge(made, {}, Rules(), "flag")  # type: ignore[return-value]
 

@@ -311,7 +311,7 @@ plots.show(
     "around it. Weak push, on a scale many times wider, two stages: long lines. Weak push, Anderson-Rubin: "
     "most lines cross the whole frame and end in arrows.",
     caption="Each line is a week's set; mind the scales of the lower panels. Adjusting is sure and wrong, the strong "
-    "push covers the truth. The weak push knows little, and the Anderson-Rubin set says so: an arrow means no end.",
+    "push is right in most weeks. The weak push knows little, and Anderson-Rubin says so: an arrow means no end.",
 )
 
 # %% [markdown]
@@ -554,9 +554,10 @@ run.claim("every set is the whole line", all(allowed.shape == "whole line" for _
 cut_table
 
 # %% [markdown]
-# At the first cut-off, quitting adds {glue:text}`nhefs_15:.2f` kg, near what adjustment says in
-# {doc}`Propensity weighting </chapters/weighting/01_propensity_weighting>`. It looks like a confirmation, and the
-# interval goes from {glue:text}`nhefs_15.low:.1f` to {glue:text}`nhefs_15.high:.1f`. The next cut-off says
+# At the first cut-off, quitting adds {glue:text}`nhefs_15:.2f` kg. Adjusting for columns, in
+# {doc}`Propensity weighting </chapters/weighting/01_propensity_weighting>`, gives
+# {glue:text}`weighting/01_propensity_weighting::nhefs_ipw:.2f` kg. That looks like a confirmation, until one reads
+# the interval: {glue:text}`nhefs_15.low:.1f` to {glue:text}`nhefs_15.high:.1f`. The next cut-off says
 # {glue:text}`nhefs_16:.2f`, the one after it {glue:text}`nhefs_17:.2f`. All five Anderson-Rubin sets are the whole
 # line: price says nothing about these people. Whoever tries cut-offs until one looks right has found nothing but the
 # wish.
