@@ -1,22 +1,44 @@
-"""AIPW and remainders against statsmodels, causallib and econml, on the same rows and models."""
+"""AIPW and remainders against statsmodels, causallib and econml, on the same rows, folds and models."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 from econml.dml import LinearDML
+from econml.dr import LinearDRLearner
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from statsmodels.treatment.treatment_effects import TreatmentEffect
 
 from causalrec_lib import doubly_robust
+from causalrec_lib._nuisances import folds_of
 from causalrec_lib.doubly_robust import Nuisances
 
 
-def sample(n=3_000, seed=1):
+def sample(n=3_000, seed=1, shift=0.0):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 3))
-    t = (rng.random(n) < 1 / (1 + np.exp(-x[:, 0] + 0.5 * x[:, 1]))).astype(float)
+    t = (rng.random(n) < 1 / (1 + np.exp(-x[:, 0] + 0.5 * x[:, 1] - shift))).astype(float)
     return x @ [1.0, 2.0, -1.0] + t * (1 + x[:, 0]) + rng.normal(size=n), t, x
+
+
+def logistic():
+    return LogisticRegression(C=np.inf, max_iter=10_000, tol=1e-12)
+
+
+def as_splits(fold):
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in np.unique(fold)]
+
+
+class ByArm(RegressorMixin, BaseEstimator):
+    """A line for each treatment group; the treatment is the last column."""
+
+    def fit(self, X, y):
+        self.models_ = [LinearRegression().fit(X[X[:, -1] == g][:, :-1], y[X[:, -1] == g]) for g in (0, 1)]
+        return self
+
+    def predict(self, X):
+        return np.where(X[:, -1] == 1, self.models_[1].predict(X[:, :-1]), self.models_[0].predict(X[:, :-1]))
 
 
 def test_aipw_agrees_with_statsmodels_on_its_own_models():
@@ -30,28 +52,31 @@ def test_aipw_agrees_with_statsmodels_on_its_own_models():
 
 
 def test_aipw_agrees_with_causallib_on_the_same_models():
-    causallib = pytest.importorskip("causallib.estimation")
+    estimation = pytest.importorskip("causallib.estimation")
     y, t, x = sample()
-    X, a, outcome = pd.DataFrame(x), pd.Series(t).astype(int), pd.Series(y)
-    logistic = LogisticRegression(C=np.inf, max_iter=5_000, tol=1e-10)
-    model = causallib.AIPW(causallib.StratifiedStandardization(LinearRegression()), causallib.IPW(logistic))
-    model.fit(X, a, outcome)
-    means = model.estimate_population_outcome(X, a, outcome)
-    ours = doubly_robust.aipw(y, t, doubly_robust.cross_fit(y, t, x, folds=1))
-    assert ours.value == pytest.approx(means[1] - means[0], abs=1e-4)
+    frame, a, outcome = pd.DataFrame(x), pd.Series(t).astype(int), pd.Series(y)
+    model = estimation.AIPW(estimation.StratifiedStandardization(LinearRegression()), estimation.IPW(logistic()))
+    model.fit(frame, a, outcome)
+    means = model.estimate_population_outcome(frame, a, outcome)
+    ours = doubly_robust.aipw(y, t, doubly_robust.cross_fit(y, t, x, propensity=logistic(), folds=1))
+    assert ours.value == pytest.approx(means[1] - means[0], abs=1e-6)
 
 
-def test_remainders_agree_with_econml_on_the_same_folds():
+def test_aipw_agrees_with_econml_on_the_same_folds():
     y, t, x = sample()
-    found = doubly_robust.cross_fit(y, t, x, folds=3, seed=2)
-    splits = [(np.flatnonzero(found.fold != k), np.flatnonzero(found.fold == k)) for k in range(3)]
-    theirs = LinearDML(model_y=LinearRegression(), model_t=LinearRegression(), cv=splits, fit_cate_intercept=True)
-    theirs.fit(y, t, X=None, W=x)
-    left = np.empty((2, len(y)))
-    for train, test in splits:
-        for row, values in enumerate((y, t)):
-            left[row, test] = values[test] - LinearRegression().fit(x[train], values[train]).predict(x[test])
-    by_hand = left[0] @ left[1] / (left[1] @ left[1])
-    assert theirs.intercept_ == pytest.approx(by_hand, abs=1e-6)
-    ours = doubly_robust.partially_linear(y, t, x, folds=3, seed=5)
-    assert ours.value == pytest.approx(by_hand, abs=3 * ours.se / 10)
+    found = doubly_robust.cross_fit(y, t, x, propensity=logistic(), folds=3, seed=2)
+    theirs = LinearDRLearner(model_propensity=logistic(), model_regression=ByArm(), cv=as_splits(found.fold),
+                             min_propensity=1e-9, random_state=0).fit(y, t, X=None, W=x)  # fmt: skip
+    ours = doubly_robust.aipw(y, t, found)
+    assert ours.value == pytest.approx(theirs.intercept_(1), abs=1e-6)
+    assert ours.se == pytest.approx(theirs.intercept__inference(1).stderr, rel=1e-3)  # they divide by n - 1
+
+
+@pytest.mark.parametrize("shift", [-1.0, 0.0, 1.0])
+def test_remainders_agree_with_econml_on_the_same_folds(shift):
+    y, t, x = sample(shift=shift)
+    splits = as_splits(folds_of(len(t), 3, 5, t, None))
+    theirs = LinearDML(model_y=LinearRegression(), model_t=LinearRegression(), cv=splits).fit(y, t, X=None, W=x)
+    assert doubly_robust.partially_linear(y, t, x, folds=3, seed=5).value == pytest.approx(
+        theirs.intercept_, abs=1e-6
+    )
