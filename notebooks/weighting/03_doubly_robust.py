@@ -8,7 +8,7 @@
 #     kind: chapter
 #     reading_minutes: 35
 #     exercise_minutes: 40
-#     data: [womens_reviews, pension_401k, nsw, cps, psid]
+#     data: [womens_reviews, pension_401k, nhefs, nsw, cps, psid]
 #     max_seconds: 60
 # ---
 
@@ -323,12 +323,11 @@ run.record("ato", ato, naive=naive)
 run.record("dml_linear", plain, truth=ato, naive=naive)
 run.record("dml_boosted", boosted, truth=ato, naive=naive)
 run.claim("both are near the overlap effect", max(abs(a.value - ato) / a.se for a in (plain, boosted)) < 3.5)
-run.claim("the linear one has a smaller error than AIPW", plain.se < effect.se)
 
 # %% [markdown]
-# Linear {glue:text}`dml_linear:.3f`, boosted trees {glue:text}`dml_boosted:.3f`; the linear one has a smaller error
-# than AIPW. That is not free: here effects differ, and a regression of remainders weights each pair by how undecided
-# its display was. That is the {term}`ATO`, {glue:text}`ato:.3f` in this shop, and not the ATE, {glue:text}`ate:.3f`.
+# Linear {glue:text}`dml_linear:.3f`, boosted trees {glue:text}`dml_boosted:.3f`. Whose effect is that? One effect for
+# all was assumed. Where effects differ, as here, a regression of remainders weights each pair by how undecided its
+# display was: it estimates the {term}`ATO`, {glue:text}`ato:.3f` in this shop, and not the ATE, {glue:text}`ate:.3f`.
 # Here the two are close; that is luck of the shop, not of the method.
 #
 # ## Real data: who is allowed to save
@@ -396,6 +395,90 @@ run.claim("lines are far from it, with a large error", lines.value < combined.lo
 # say {glue:text}`split_low:.2f` to {glue:text}`split_high:.2f`, a standard deviation of {glue:text}`split_sd:.2f`
 # beside a standard error of {glue:text}`pension.se:.2f`. Take the median over splits, and add their spread to the
 # error. Never look for the split that you like.
+#
+# ### Smokers once more
+#
+# The smokers of {doc}`weighting </chapters/weighting/01_propensity_weighting>` {cite:p}`hernan2020causal`, now by AIPW:
+# with one line for everybody and a product of quitting and cigarettes a day, with a line for each arm, and with folds.
+# And one estimator that needs no outcome model: leave $Y$ whole, and take only the remainder of the treatment. That is
+# {term}`g-estimation`, $\widehat\psi = \sum_i w_i (T_i - e_i)\,Y_i \,/ \sum_i w_i (T_i - e_i)\,T_i$. People whose
+# weight in 1982 is missing are stood for by others like them: $w_i$ is one over the chance of being weighed.
+
+# %%
+people = data.load("nhefs", table="full")
+weighed = people["wt82_71"].notna()
+continuous = ["age", "smokeintensity", "smokeyrs", "wt71"]
+groups = people[["active", "education", "exercise"]].astype(int).astype("category")
+L = people[["sex", "race", *continuous]].astype(float).join(people[continuous].astype(float) ** 2, rsuffix="_squared")
+L = L.join(pd.get_dummies(groups, drop_first=True, dtype=float))
+smokers = L[weighed]
+kg, gave_up = (people.loc[weighed, column].to_numpy(float) for column in ("wt82_71", "qsmk"))
+
+
+def with_product(quit_):
+    """Design of one line for both arms."""
+    both = smokers.assign(quit=quit_, product=quit_ * smokers["smokeintensity"])
+    return sm.add_constant(both, has_constant="add")
+
+
+line = sm.OLS(kg, with_product(gave_up)).fit()
+mu0, mu1 = (line.predict(with_product(np.full(len(kg), arm))).to_numpy() for arm in (0.0, 1.0))
+e = weighting.propensity(smokers, gave_up).e
+in_sample = doubly_robust.Nuisances(mu0, mu1, e, np.zeros(len(kg), dtype=int))
+one_line = doubly_robust.aipw(kg, gave_up, in_sample, X=smokers, unit="kg")
+by_arm = doubly_robust.aipw(kg, gave_up, doubly_robust.cross_fit(kg, gave_up, smokers, folds=1), X=smokers, unit="kg")
+folded = [
+    doubly_robust.aipw(kg, gave_up, doubly_robust.cross_fit(kg, gave_up, smokers, seed=seed), unit="kg")
+    for seed in run.seeds(20, "smokers")
+]
+over = doubly_robust.over_partitions(folded)
+
+
+# %%
+def g_estimate(w):
+    """Slope of the whole outcome on the remainder of the treatment, with weights."""
+    known = sm.GLM(gave_up, sm.add_constant(smokers), family=sm.families.Binomial(), freq_weights=w).fit()
+    remainder = w * (gave_up - known.fittedvalues)
+    return (remainder @ kg) / (remainder @ gave_up)
+
+
+chance = weighting.propensity(L.assign(quit=people["qsmk"]), weighed.astype(float)).e[weighed]
+psi, psi_complete = g_estimate(1 / chance), g_estimate(np.ones(len(kg)))
+doubly = {"one line, a product": one_line, "a line for each arm": by_arm, "five folds, median of 20": over}
+smoker_table = pd.DataFrame({n: (a.value, a.se) for n, a in doubly.items()}, index=["kg", "standard error"]).T
+smoker_table.round(3)
+
+# %% tags=["hide-input"]
+spread = np.array([est.value for est in folded])
+crude_kg = difference_in_means(kg, gave_up)
+run.record("nhefs_n", len(kg))
+run.record("nhefs_lost", (~weighed).sum())
+run.record("nhefs_aipw", one_line, naive=crude_kg)
+run.record("nhefs_by_arm", by_arm, naive=crude_kg)
+run.record("nhefs_folds", over, naive=crude_kg)
+run.record("nhefs_fold_low", spread.min(), kind="stochastic", mc_se=spread.std())
+run.record("nhefs_fold_high", spread.max(), kind="stochastic", mc_se=spread.std())
+run.record("nhefs_g", psi, naive=crude_kg)
+run.record("nhefs_g_complete", psi_complete, naive=crude_kg)
+run.claim("all are above the crude difference", min(one_line.value, by_arm.value, spread.min(), psi) > crude_kg.value)
+run.claim(
+    "partitions differ by more than the two outcome models", np.ptp(spread) > 2 * abs(one_line.value - by_arm.value)
+)
+run.claim("weights for the unweighed hardly matter", abs(psi - psi_complete) < 0.1 * one_line.se)
+hypothetical = sm.add_constant(smokers.assign(without=kg - psi * gave_up))
+probe = sm.GLM(gave_up, hypothetical, family=sm.families.Binomial(), freq_weights=1 / chance).fit()
+assert abs(probe.params["without"]) < 1e-6
+
+# %% [markdown]
+# One line with a product says {glue:text}`nhefs_aipw:.3f` kg with an error of {glue:text}`nhefs_aipw.se:.3f`, a line
+# for each arm {glue:text}`nhefs_by_arm:.3f`. Twenty partitions say {glue:text}`nhefs_fold_low:.2f` to
+# {glue:text}`nhefs_fold_high:.2f`: with {glue:text}`nhefs_n:,d` people and as many columns, which fifth is left out
+# moves the answer by more than which model is chosen. Each of these is a doubly robust estimate, so "we used a doubly
+# robust method" does not say what was done.
+#
+# G-estimation says {glue:text}`nhefs_g:.3f`, as in print; without the weights for the {glue:text}`nhefs_lost:d` people
+# who were not weighed, {glue:text}`nhefs_g_complete:.3f`. It asks at which $\psi$ the weight *without* quitting,
+# $Y - \psi T$, stops helping to predict who quits; the folded cell asks a logistic regression, and it agrees.
 #
 # ## When it breaks
 #
@@ -514,11 +597,8 @@ run.claim(
     "without them it is no better than the outcome model",
     np.sqrt((let_through**2).mean()) > last.loc["outcome model", "RMSE"],
 )
-tame = last.loc["AIPW", "median error"] < 0.5 * last.loc["AIPW", "RMSE"]
-run.claim(
-    "medians are tamer: single samples explode",
-    tame and last.loc["AIPW", "median error"] > last.loc["outcome model", "median error"],
-)
+tame = last.loc["AIPW", "median error"] / last.loc["AIPW", "RMSE"]
+run.claim("medians are tamer: single samples explode", tame < 0.67, ratio=tame)
 run.claim("the rules flag a part", 0.02 < last.loc["AIPW", "flagged"] < 0.6, share=last.loc["AIPW", "flagged"])
 run.claim(
     "without the flagged ones it is much smaller", np.sqrt((let_through**2).mean()) < 0.6 * last.loc["AIPW", "RMSE"]

@@ -8,11 +8,15 @@ from econml.dml import LinearDML
 from econml.dr import LinearDRLearner
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from statsmodels.treatment.treatment_effects import TreatmentEffect
 
-from causalrec_lib import doubly_robust
+from causalrec_lib import data, doubly_robust
 from causalrec_lib._nuisances import folds_of
+from causalrec_lib.course.ledger import published
 from causalrec_lib.doubly_robust import Nuisances
+from tests.peers.test_weighting_published import nhefs_design
 
 
 def sample(n=3_000, seed=1, shift=0.0):
@@ -80,3 +84,39 @@ def test_remainders_agree_with_econml_on_the_same_folds(shift):
     assert doubly_robust.partially_linear(y, t, x, folds=3, seed=5).value == pytest.approx(
         theirs.intercept_, abs=1e-6
     )
+
+
+class WithProduct(RegressorMixin, BaseEstimator):
+    """One line with a product of treatment and cigarettes a day; the treatment comes in a column named a."""
+
+    def design(self, X):
+        return X.assign(product=X["a"] * X["smokeintensity"])
+
+    def fit(self, X, y):
+        self.line_ = LinearRegression().fit(self.design(X), y)
+        return self
+
+    def predict(self, X):
+        return self.line_.predict(self.design(X))
+
+
+@pytest.mark.mirror
+def test_the_ledger_of_smokers_agrees_with_causallib():
+    estimation = pytest.importorskip("causallib.estimation")
+    people = data.load("nhefs")
+    x = nhefs_design(people)
+    a = people["qsmk"].astype(int).rename("a")
+    scaled = make_pipeline(StandardScaler(), logistic())
+    model = estimation.AIPW(estimation.Standardization(WithProduct()), estimation.IPW(scaled))
+    model.fit(x, a, people["wt82_71"])
+    means = model.estimate_population_outcome(x, a, people["wt82_71"])
+    assert round(means[1] - means[0], 3) == published("nhefs_aipw", "published")
+    scores = model._estimate_corrected_individual_outcome(x, a, people["wt82_71"], [0, 1])
+    assert round((scores[1] - scores[0]).std(ddof=0) / len(a) ** 0.5, 3) == published("nhefs_aipw_se", "published")
+
+
+@pytest.mark.mirror
+def test_the_ledger_of_pensions_agrees_with_statsmodels():
+    families = data.load("pension_401k")
+    slope = sm.OLS(families["net_assets"], sm.add_constant(families["eligible"])).fit().params["eligible"]
+    assert round(slope, 3) == published("pension_naive", "published")
