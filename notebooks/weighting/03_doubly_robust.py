@@ -398,11 +398,11 @@ run.claim("lines are far from it, with a large error", lines.value < combined.lo
 #
 # ### Smokers once more
 #
-# The smokers of {doc}`weighting </chapters/weighting/01_propensity_weighting>` {cite:p}`hernan2020causal`, now by AIPW:
-# with one line for everybody and a product of quitting and cigarettes a day, with a line for each arm, and with folds.
-# And one estimator that needs no outcome model: leave $Y$ whole, and take only the remainder of the treatment. That is
-# {term}`g-estimation`, $\widehat\psi = \sum_i w_i (T_i - e_i)\,Y_i \,/ \sum_i w_i (T_i - e_i)\,T_i$. People whose
-# weight in 1982 is missing are stood for by others like them: $w_i$ is one over the chance of being weighed.
+# The smokers of {doc}`weighting </chapters/weighting/01_propensity_weighting>` {cite:p}`hernan2020causal`, now by
+# AIPW: with one line for everybody and a product of quitting and cigarettes a day, with a line for each arm, and with
+# folds. And one estimator that needs no outcome model: leave $Y$ whole, and take only the remainder of the treatment.
+# That is {term}`g-estimation`, $\widehat\psi = \sum_i w_i (T_i - e_i)\,Y_i \,/ \sum_i w_i (T_i - e_i)\,T_i$. People
+# whose weight in 1982 is missing are stood for by others like them: $w_i$ is one over the chance of being weighed.
 
 # %%
 people = data.load("nhefs", table="full")
@@ -476,9 +476,10 @@ assert abs(probe.params["without"]) < 1e-6
 # moves the answer by more than which model is chosen. Each of these is a doubly robust estimate, so "we used a doubly
 # robust method" does not say what was done.
 #
-# G-estimation says {glue:text}`nhefs_g:.3f`, as in print; without the weights for the {glue:text}`nhefs_lost:d` people
-# who were not weighed, {glue:text}`nhefs_g_complete:.3f`. It asks at which $\psi$ the weight *without* quitting,
-# $Y - \psi T$, stops helping to predict who quits; the folded cell asks a logistic regression, and it agrees.
+# G-estimation says {glue:text}`nhefs_g:.3f`, as in print; without the weights for the {glue:text}`nhefs_lost:d`
+# people who were not weighed, {glue:text}`nhefs_g_complete:.3f`. It asks at which $\psi$ the weight *without*
+# quitting, $Y - \psi T$, stops helping to predict who quits; the folded cell asks a logistic regression, and it
+# agrees.
 #
 # ## When it breaks
 #
