@@ -23,6 +23,7 @@ import causalrec_lib
 from causalrec_lib import (
     course,
     data,
+    doubly_robust,
     effects,
     estimate,
     graphs,
@@ -56,6 +57,7 @@ PLUMBING = {
 
 RESULTS = {
     data.Card: "made by data.card",
+    doubly_robust.Nuisances: "made by cross_fit",
     graphs.Independence: "made by implied_independences",
     instruments.FirstStage: "made by first_stage",
     matching.Matches: "made by match",
@@ -662,6 +664,48 @@ add(
     naive=say.texts(("estimate",), single=True, unknown=("three",), name="three"),
     xlabel=say.words(),
     what=say.words(),
+)
+
+# Doubly robust --------------------------------------------------------------------------------------------------
+
+MODELS = doubly_robust.cross_fit(Y, T, X, folds=2)
+FITTED = {"folds": say.whole(2, 0, N + 1), "seed": say.whole(1, -1), "clusters": CLUSTERS}
+LEARNER = say.thing(None, optional=True)
+SPLITS = [doubly_robust.aipw(Y, T, MODELS, rules=OPEN) for _ in range(2)]
+add(
+    doubly_robust.cross_fit,
+    y=say.vector(Y),
+    t=say.binary(T),
+    X=say.table(X),
+    outcome=LEARNER,
+    propensity=LEARNER,
+    **FITTED,
+    clip=say.number(0.01, -0.1, 0.5),
+)
+add(
+    doubly_robust.aipw,
+    y=say.vector(Y),
+    t=say.binary(T),
+    nuisances=say.thing(MODELS, short=MODELS._replace(mu0=MODELS.mu0[:3]), sure=MODELS._replace(e=0 * MODELS.e)),
+    estimand=say.option("ATE"),
+    X=say.table(X, optional=True),
+    clusters=CLUSTERS,
+    **COMMON,
+    **JUDGED,
+)
+add(
+    doubly_robust.partially_linear,
+    y=say.vector(Y),
+    t=say.vector(T),
+    X=say.table(X),
+    outcome=LEARNER,
+    treatment=LEARNER,
+    **FITTED,
+    **COMMON,
+)
+add(
+    doubly_robust.over_partitions,
+    estimates=say.Given(SPLITS, say.listed({"empty": [], "one": SPLITS[:1], "numbers": [1.0, 2.0], "a number": 3.0})),
 )
 
 # Graphs -----------------------------------------------------------------------------------------------------------
