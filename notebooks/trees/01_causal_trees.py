@@ -618,7 +618,7 @@ run.claim("two weeks disagree about a good share of pairs", flips > 0.1, flips=f
 # **Another week, another tree.** Let the honest trees of two weeks decide on the same pairs, the colleague's. They
 # disagree on {glue:text}`flips:.0%` of them; the most frequent root is the root in {glue:text}`same_root:.0%` of the
 # weeks. A single tree is a *summary that can be read*, chosen among many that fit about as well. For predictions
-# average many trees, which is the next chapter; for the card say how often another week draws it otherwise.
+# average many trees {cite:p}`wager2018estimation`; for the card say how often another week draws it otherwise.
 #
 # **Many looks.** Let no effect vary. A tree still finds leaves, and an analyst looks which of them are "significantly
 # different".

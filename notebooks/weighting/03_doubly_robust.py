@@ -472,9 +472,9 @@ assert abs(probe.params["without"]) < 1e-6
 # %% [markdown]
 # One line with a product says {glue:text}`nhefs_aipw:.3f` kg with an error of {glue:text}`nhefs_aipw.se:.3f`, a line
 # for each arm {glue:text}`nhefs_by_arm:.3f`. Twenty partitions say {glue:text}`nhefs_fold_low:.2f` to
-# {glue:text}`nhefs_fold_high:.2f`: with {glue:text}`nhefs_n:,d` people and as many columns, which fifth is left out
-# moves the answer by more than which model is chosen. Each of these is a doubly robust estimate, so "we used a doubly
-# robust method" does not say what was done.
+# {glue:text}`nhefs_fold_high:.2f`: among {glue:text}`nhefs_n:,d` people, which fifth is left out moves the answer by
+# more than which model is chosen. Each of these is a doubly robust estimate, so "we used a doubly robust method" does
+# not say what was done.
 #
 # G-estimation says {glue:text}`nhefs_g:.3f`, as in print; without the weights for the {glue:text}`nhefs_lost:d`
 # people who were not weighed, {glue:text}`nhefs_g_complete:.3f`. It asks at which $\psi$ the weight *without*
