@@ -7,61 +7,113 @@ import numpy as np
 from causalrec_lib.course.check import Answer, Draw, exercise, expect_on_draws
 
 
-def _rows(rng: np.random.Generator, n: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Outcome, treatment and stratum of a few rows; each stratum has both groups."""
-    x, t = np.repeat([0, 1], n // 2), np.tile([0, 1, 1, 0, 1], n // 5)
-    return x + t + rng.normal(size=n), t, rng.permutation(x)
-
-
-@exercise("latent/01.1", task="REPLACE: the task in one sentence.")
-def check_first(answer: Answer) -> None:
-    """Accept the difference in means, treated minus others."""
+@exercise("latent/01.1", task="Return the covariance that linear equations imply for two variables.")
+def check_covariance(answer: Answer) -> None:
+    """Accept one cell of (I - B)^-1 V (I - B)^-T."""
 
     def make(rng: np.random.Generator) -> Draw:
-        y, t, _ = _rows(rng)
-        want = y[t == 1].mean() - y[t == 0].mean()
-        return (y, t), want, {"The sign is turned: treated minus the others, not the other way round.": -want}
+        B = np.tril(rng.uniform(0.3, 1.2, (4, 4)), -1)
+        v = rng.uniform(0.5, 2, 4)
+        i, j = 3, int(rng.integers(1, 3))
+        through = np.linalg.inv(np.eye(4) - B)
+        direct = np.eye(4) + B
+        known = {
+            "Only paths of one arrow are in it: longer ones count, too.": (direct @ np.diag(v) @ direct.T)[i, j],
+            "The noises must be on the way: multiply by their variances.": (through @ through.T)[i, j],
+            "B is turned: a row holds what is moved.": (through.T @ np.diag(v) @ through)[i, j],
+        }
+        return (B, v, i, j), (through @ np.diag(v) @ through.T)[i, j], known
 
     expect_on_draws(
         answer,
         make,
-        hint="REPLACE: a question that teaches. Which two groups does the question compare?",
-        recipe="REPLACE: the way, in words. The mean of y where t is 1, minus the mean where t is 0.",
+        hint="x = B x + noise. Solve for x: which matrix stands before the noise?",
+        recipe="through = inverse of (I - B). Then through, times a diagonal of v, times through transposed.",
     )
 
 
-@exercise("latent/01.2", task="REPLACE: the task in one sentence.")
-def check_second(answer: Answer) -> None:
-    """Accept the treated share of each stratum."""
+@exercise("latent/01.2", task="Return the natural indirect effect through a yes-or-no mediator.")
+def check_indirect(answer: Answer) -> None:
+    """Accept the mediation formula without covariates."""
 
     def make(rng: np.random.Generator) -> Draw:
-        _, t, x = _rows(rng)
-        counts = np.array([t[x == 0].sum(), t[x == 1].sum()])
-        shares = np.array([t[x == 0].mean(), t[x == 1].mean()])
-        return (t, x), shares, {"These are counts: divide by the size of the stratum.": counts}
+        n = 200
+        t = rng.permutation(np.arange(n) % 2).astype(float)
+        m = (rng.random(n) < 0.3 + 0.4 * t).astype(float)
+        y = m * (1 + 2 * t) + 0.5 * t + rng.normal(size=n)
+
+        def part(arm: float) -> float:
+            return float(y[(t == arm) & (m == 1)].mean() - y[(t == arm) & (m == 0)].mean())
+
+        moved = m[t == 1].mean() - m[t == 0].mean()
+        total = y[t == 1].mean() - y[t == 0].mean()
+        known = {
+            "That is the pure indirect effect: outcomes of the treated were asked for.": part(0.0) * moved,
+            "That is the total effect.": total,
+            "That is the direct part, the rest of the total.": total - part(1.0) * moved,
+            "That is what the mediator does. By how much does the treatment move it?": part(1.0),
+            "The difference of outcomes mixes both arms: take the treated alone.": (y[m == 1].mean() - y[m == 0].mean())
+            * moved,
+        }
+        return (y, t, m), part(1.0) * moved, known
 
     expect_on_draws(
         answer,
         make,
-        hint="REPLACE: a question that teaches. A share of what?",
-        recipe="REPLACE: the way, in words. A share is a mean of zeros and ones within a value of x.",
+        hint="What does m = 1 add among the treated, and how much more often is m = 1 under treatment?",
+        recipe="(mean y at t=1, m=1 minus mean y at t=1, m=0) times (share m=1 at t=1 minus share at t=0).",
     )
 
 
-@exercise("latent/01.3", task="REPLACE: the task in one sentence.")
-def check_third(answer: Answer) -> None:
-    """Accept the average over all rows."""
+@exercise("latent/01.3", task="Return the reliability of the first of three signals.")
+def check_reliability(answer: Answer) -> None:
+    """Accept the triad of covariances over the variance."""
 
     def make(rng: np.random.Generator) -> Draw:
-        effects, n_rows = rng.normal(size=3), rng.integers(20, 60, 3)
-        treated = rng.integers(5, 20, 3)
-        on_treated = np.average(effects, weights=treated)
-        known = {"That is the effect on the treated: weight by all rows instead.": on_treated}
-        return (effects, n_rows, treated), np.average(effects, weights=n_rows), known
+        n = 400
+        loads = rng.uniform(0.8, 1.6, 3)
+        x = rng.normal(size=n)[:, None] * loads + rng.normal(size=(n, 3)) * rng.uniform(0.5, 0.9, 3)
+        S = np.cov(x.T)
+        square = S[0, 1] * S[0, 2] / S[1, 2]
+        known = {
+            "That is the variance from the taste: what share of all is it?": square,
+            "That is the share of noise.": 1 - square / S[0, 0],
+            "That is the loading in standard deviations: its square is the share.": np.sqrt(square / S[0, 0]),
+            "That is the second signal's.": S[0, 1] * S[1, 2] / S[0, 2] / S[1, 1],
+        }
+        return (x,), square / S[0, 0], known
 
     expect_on_draws(
         answer,
         make,
-        hint="REPLACE: a question that teaches. Whom is the average about?",
-        recipe="REPLACE: the way, in words. Each stratum counts by its share of all rows.",
+        hint="cov12 = l1 l2, cov13 = l1 l3, cov23 = l2 l3. How do l2 and l3 cancel?",
+        recipe="cov12 times cov13 over cov23 is l1 squared; divide it by the variance of the first signal.",
+    )
+
+
+@exercise("latent/01.4", task="Mend a product of coefficients.")
+def check_product(answer: Answer) -> None:
+    """Accept the product with the treatment in the second regression."""
+
+    def make(rng: np.random.Generator) -> Draw:
+        n = 150
+        t = rng.permutation(np.arange(n) % 2).astype(float)
+        m = t + rng.normal(size=n)
+        y = 0.5 * m + rng.uniform(1, 2) * t + rng.normal(size=n)
+        a = np.polyfit(t, m, 1)[0]
+        alone = np.polyfit(m, y, 1)[0]
+        direct, b = np.linalg.lstsq(np.column_stack([np.ones(n), t, m]), y, rcond=None)[0][1:]
+        known = {
+            "That is still the colleague's: the path back through the treatment is open.": a * alone,
+            "That is the total effect.": a * b + direct,
+            "That is the mediator's coefficient: by how much is the mediator moved?": b,
+            "That is the direct effect.": direct,
+        }
+        return (y, t, m), a * b, known
+
+    expect_on_draws(
+        answer,
+        make,
+        hint="What must be held still when y is compared between rows with more and less of m?",
+        recipe="Regress y on a constant, t and m; take the coefficient of m; multiply by the slope of m on t.",
     )
