@@ -408,10 +408,10 @@ S = np.cov(sample.T, bias=True)
 start = np.array([0.8, 0.8, 0.5, 0.5, 0.2, *np.diag(S) / 2, S[0, 0] / 2])
 theta, errors, smallest = fit(S, len(sample), taste_model, start)
 model = semopy.Model("taste =~ dwell + rating + saves\nshown ~ taste\nbought ~ taste + shown")
-model.fit(sample)
+model.fit(sample, options={"ftol": 1e-13})  # its default stops at the third digit
 theirs = model.inspect().set_index(["lval", "op", "rval"])
 line = theirs.loc[("bought", "~", "shown")]
-assert np.isclose(theta[4], line["Estimate"], atol=1e-3) and np.isclose(errors[4], line["Std. Err"], rtol=0.02)
+assert np.isclose(theta[4], line["Estimate"], atol=1e-5) and np.isclose(errors[4], line["Std. Err"], rtol=1e-4)
 pd.DataFrame(
     {"by hand": [theta[4], errors[4]], "semopy": [line["Estimate"], line["Std. Err"]]}, index=["effect", "error"]
 ).astype(float).round(4)
@@ -475,10 +475,10 @@ start = np.array([0.8, 0.8, 1, 1, 1, 1, *np.diag(S9) / 2, 0.6, 0.2, 0.6, 0.2, 0.
 loads, load_errors, smallest9 = fit(S9, len(pupils), three_abilities, start)
 by_hand = fit_indices(S9, len(pupils), smallest9, df=24)
 tests = semopy.Model("visual =~ x1 + x2 + x3\ntextual =~ x4 + x5 + x6\nspeed =~ x7 + x8 + x9")
-tests.fit(pupils)
+tests.fit(pupils, options={"ftol": 1e-13})
 stats = semopy.calc_stats(tests).iloc[0]
 assert all(
-    np.isclose(by_hand[k], stats[v], rtol=1e-3) for k, v in (("chi2", "chi2"), ("RMSEA", "RMSEA"), ("CFI", "CFI"))
+    np.isclose(by_hand[k], stats[v], rtol=1e-6) for k, v in (("chi2", "chi2"), ("RMSEA", "RMSEA"), ("CFI", "CFI"))
 )
 pd.Series(by_hand).round(4)
 
@@ -544,7 +544,7 @@ def nearly(rng, n):
 
 
 sizes = {}
-for n, seed in zip((1_000, 10_000, 100_000), run.seeds(3, "sizes"), strict=True):
+for n, seed in zip((1_000, 30_000, 1_000_000), run.seeds(3, "sizes"), strict=True):
     frame = nearly(np.random.default_rng(seed), n)
     S_n = np.cov(frame.T, bias=True)
     theta_n, errors_n, least = fit(S_n, n, taste_model, theta)
@@ -594,8 +594,8 @@ run.claim("the others are identified", all(r == k for name, (r, k) in ranks.item
 pd.DataFrame(ranks, index=["directions that show", "parameters"]).T
 
 # %% [markdown]
-# Fewer directions than parameters: *not identified*, with any number of rows. Optimisers rarely say so; they stop
-# somewhere on the ridge and report a number.
+# Fewer directions than parameters: *not identified*, with any number of rows. An optimiser stops somewhere on the
+# ridge and reports success. Only the standard errors, in the millions, give it away.
 #
 # ## What this means for a language-model recommender
 #

@@ -16,16 +16,16 @@ FRAME = pd.DataFrame({"y": D["y"], "t": D["t"], "m": D["m"], "x": D["x"][:, 0]})
 
 def test_parts_are_those_of_semopy():
     model = semopy.Model("m ~ t + x\ny ~ m + t + x")
-    model.fit(FRAME)
+    model.fit(FRAME, options={"ftol": 1e-13})  # the default stops at the third digit
     of = model.inspect().set_index(["lval", "op", "rval"])["Estimate"].astype(float)
     ours = structural.mediation(FRAME.y, FRAME.t, FRAME.m, FRAME[["x"]], interact=False)
-    assert ours["direct"].value == pytest.approx(of[("y", "~", "t")], abs=1e-3)
-    assert ours["indirect"].value == pytest.approx(of[("m", "~", "t")] * of[("y", "~", "m")], abs=1e-3)
+    assert ours["direct"].value == pytest.approx(of[("y", "~", "t")], abs=1e-5)
+    assert ours["indirect"].value == pytest.approx(of[("m", "~", "t")] * of[("y", "~", "m")], abs=1e-5)
 
 
 def test_implied_covariance_is_that_of_semopy():
     model = semopy.Model("m ~ t + x\ny ~ m + t + x")
-    model.fit(FRAME)
+    model.fit(FRAME, options={"ftol": 1e-13})  # the default stops at the third digit
     of = model.inspect().set_index(["lval", "op", "rval"])["Estimate"].astype(float)
     names = ["t", "x", "m", "y"]
     effects, noise = np.zeros((4, 4)), np.zeros((4, 4))
@@ -35,7 +35,7 @@ def test_implied_covariance_is_that_of_semopy():
         for j, cause in enumerate(names[:i]):
             effects[i, j] = of.get((name, "~", cause), 0.0)
     theirs = pd.DataFrame(model.calc_sigma()[0], model.vars["observed"], model.vars["observed"]).loc[names, names]
-    assert np.allclose(structural.implied_covariance(effects, noise), theirs, atol=1e-3)
+    assert np.allclose(structural.implied_covariance(effects, noise), theirs, atol=1e-5)
 
 
 def test_parts_with_a_product_are_near_those_of_statsmodels():

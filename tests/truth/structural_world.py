@@ -22,11 +22,11 @@ TRUTH = {
 
 
 def draw(seed: int, n: int = 600, groups: int = 0) -> dict[str, np.ndarray]:
-    """Outcome, treatment, mediator and the common cause x of both; with groups, rows of a group share their noise."""
+    """Outcome, treatment, mediator and the common cause x of both; with groups, rows of a group share noise and treatment."""
     rng = np.random.default_rng(seed)
     code = rng.integers(0, groups, n) if groups else np.arange(n)
     x, shared = rng.normal(size=n), rng.normal(size=(2, groups or 1))
-    t = rng.integers(0, 2, n).astype(float)
+    t = rng.integers(0, 2, groups or n)[code].astype(float)
     noise = rng.normal(size=(2, n)) * (1 + 0.5 * t) + (shared[:, code] if groups else 0)
     m = REST + A * t + 0.6 * x + noise[0]
     y = D * t + B * m + EXTRA * t * m + 0.9 * x + noise[1]
