@@ -208,11 +208,9 @@ def rate(
         weight, slope = 1 - share + 1 / n - (n + 1) / (2 * n), -np.ones(n)
     value = float(weight @ psi / n)
     moved = np.cumsum((slope * psi)[::-1])[::-1] / n  # rows behind a row lose a place by it
+    own = _over_ties(weight, place) * _validate.vector(scores, "scores")[order]
     influence = np.empty(n)
-    influence[order] = (
-        _over_ties(sorted_influence - weight * psi, place)
-        + _over_ties(weight, place) * np.asarray(scores, dtype=np.float64)[order]
-    )
+    influence[order] = own + _over_ties(moved - float(slope * share @ psi) / n, place) - value
     influence -= influence.mean()
     return Estimate(
         value, standard_error(influence, codes), "RATE", weighting.upper(), n, level=level, unit=unit,
