@@ -130,7 +130,7 @@ def calibration(
 
     References
     ----------
-    bib: chernozhukov2018generic, athey2019estimating
+    bib: chernozhukov2017generic, athey2019estimating
     """
     u, v, tau = _remainders(y, t, predicted, y_hat, e)
     codes = cluster_codes(clusters, len(u))
