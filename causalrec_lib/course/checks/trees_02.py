@@ -90,7 +90,7 @@ def check_autoc(answer: Answer) -> None:
         answer,
         make,
         hint="Whose scores are averaged for j = 1, and whose for j = n?",
-        recipe="Sort scores by falling priority; cumulated sums over 1 ... n; their mean, less the mean of all scores.",
+        recipe="Sort scores by falling priority; cumulated sums over 1 ... n; their mean, less that of all scores.",
     )
 
 
