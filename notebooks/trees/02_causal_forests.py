@@ -21,8 +21,9 @@
 # He trains one of the six, predicts, and sorts. On {glue:text}`pairs:,.0f` pairs its error is
 # {glue:text}`naive_error:.3f`; had he said the average to everybody, it would be {glue:text}`constant_error:.3f`.
 #
-# A real log has no column for the effect of a pair, so nothing told him. This chapter is about three questions. Which
-# learner is nearest? How sure may one be of a single number? And how does one find out without the truth?
+# He has hardly gained anything, and as a real log has no column for the effect of a pair, nothing told him. This
+# chapter is about three questions. Which learner is nearest? How sure may one be of a single number? And how does one
+# find out without the truth?
 #
 # **You will be able to**
 #
@@ -136,7 +137,7 @@ run.record("pairs", N)
 run.record("naive_error", first["T"], naive=first["one number"])
 run.record("constant_error", first["one number"])
 run.record("effect_sd", effect.std())
-run.claim("Ravi's learner is no nearer than the average", first["T"] > 0.98 * first["one number"], **{
+run.claim("Ravi's learner is hardly nearer than the average", first["T"] > 0.95 * first["one number"], **{
     "T": first["T"], "constant": first["one number"]})  # fmt: skip
 
 # %% [markdown]
@@ -265,7 +266,7 @@ for name in covered:
     noted(f"{KEYS[name]}_coverage", covered[name], truth=0.95)
 for name in ("R", "DR"):
     run.claim(f"{name} is farther off than one number, each week", (errors[name] > errors["one number"]).all())
-for name in ("S", "X", "forest, small leaves", "forest, large leaves"):
+for name in ("S", "forest, large leaves"):
     run.claim(f"{name} is nearer than one number", beyond_chance(errors["one number"] - errors[name]))
 leaves = errors["forest, small leaves"] - errors["forest, large leaves"]
 run.claim("large leaves predict better than small ones", beyond_chance(leaves))
@@ -276,9 +277,9 @@ run.claim("T is no nearer than one number", not beyond_chance(errors["one number
 # %% [markdown]
 # Over {glue:text}`weeks:d` weeks one number for all misses by {glue:text}`weeks_constant:.3f`. R
 # ({glue:text}`weeks_r:.3f`) and DR ({glue:text}`weeks_dr:.3f`), the two with the best theory, do *worse*: they
-# regress on pseudo-outcomes with the variance of $1/e$. S ({glue:text}`weeks_s:.3f`), X ({glue:text}`weeks_x:.3f`)
-# and the forests ({glue:text}`weeks_small:.3f` and {glue:text}`weeks_large:.3f`) do better. Another {term}`CATE`,
-# another order: no recipe wins everywhere.
+# regress on pseudo-outcomes with the variance of $1/e$. S ({glue:text}`weeks_s:.3f`) and the forest with large leaves
+# ({glue:text}`weeks_large:.3f`) do better; X has {glue:text}`weeks_x:.3f` and the forest with small leaves
+# {glue:text}`weeks_small:.3f`. Where effects look otherwise, the order is another one: no recipe wins everywhere.
 #
 # Now the last column. With small leaves the intervals of the forest hold the true effect in
 # {glue:text}`small_coverage:.0%` of pairs. With large leaves predictions are *better* and coverage is
@@ -313,7 +314,7 @@ for confounded, name in ((False, "effects differ"), (True, "effects differ, conf
         made = doubly_robust.cross_fit(y_k, t_k, x_k, outcome=boosting(), folds=3, seed=seed, clip=0.02,
                                        propensity=LogisticRegression() if not confounded else None)  # fmt: skip
         rest = y_k - made.e * made.mu1 - (1 - made.e) * made.mu0
-        forest = grow(x_k, rest, t_k - made.e, trees=300)
+        forest = grow(x_k, rest, t_k - made.e, trees=200)
         predicted.append(forest.predict(points).ravel())
         ends.append([end.ravel() for end in forest.predict_interval(points, alpha=0.05)])
     designs[name] = np.array(predicted), np.array(ends)
@@ -329,15 +330,16 @@ for ax, (name, (predicted, ends)), key in zip(axes, designs.items(), ("aw_differ
     ax.plot([1, 4], [1, 4], color=plots.COLORS["truth"], linestyle=(0, (5, 3)), linewidth=1.4)
     ax.set(title=name, ylabel="predicted effect")
     holds = (ends[:, 0] <= at_points) & (at_points <= ends[:, 1])
-    others = (predicted.sum(axis=0) - predicted) / (len(predicted) - 1)
-    own = ((ends[:, 0] <= others) & (others <= ends[:, 1])).mean(axis=1)
+    k = len(predicted)  # a sample's distance from the mean of all is too small by its own share
+    scatter = (predicted - predicted.mean(axis=0)) * np.sqrt(k / (k - 1))
+    own = (np.abs(scatter) <= (ends[:, 1] - ends[:, 0]) / 2).mean(axis=1)
     noted(f"{key}_coverage", holds.mean(axis=1), truth=0.95)
     noted(f"{key}_own", own, truth=0.95)
     small = at_points < 1.3
     noted(f"{key}_low", holds[:, small].mean(axis=1), truth=0.95)
     run.claim(f"{name}: covers far less than it claims", 0.65 < holds.mean() < 0.86, coverage=holds.mean())
     run.claim(f"{name}: hardly ever where effects are smallest", holds[:, small].mean() < 0.45)
-    run.claim(f"{name}: covers its own expectation", own.mean() > 0.9, coverage=own.mean())
+    run.claim(f"{name}: nearly covers its own expectation", own.mean() > 0.88, coverage=own.mean())
     lean = np.polyfit(at_points, predicted.mean(axis=0), 1)[0]
     run.claim(f"{name}: predictions are drawn to the middle", lean < 0.9, slope=lean)
 axes[1].set(xlabel="true effect")
@@ -395,7 +397,9 @@ noted("within_noise", within)
 share = np.mean([loss["one number"].mean() - mean_loss.loc[k].min() for k, (*_, loss) in enumerate(weeks)])
 run.record("loss_share", share / mean_loss["one number"].mean(), kind="stochastic", mc_se=0.004)
 run.claim("the ranking by R-loss goes with the true one", np.mean(agree) > 0.6, agreement=np.mean(agree))
-run.claim("choosing by it beats choosing at random", beyond_chance(at_random - regret))
+run.claim(
+    "choosing by it beats choosing at random", beyond_chance(at_random - regret, times=1.5), regret=regret.mean()
+)
 run.claim("others are within its noise", np.mean(within) > 0.5, count=np.mean(within))
 run.claim("what is to be gained is a small part of the loss", share / mean_loss["one number"].mean() < 0.1)
 
@@ -552,7 +556,7 @@ def compared(y, t, x, tau, seed):
     scaled = (x - x.mean(axis=0)) / x.std(axis=0)
     e = doubly_robust.cross_fit(y, t, scaled, folds=3, seed=seed, clip=0.03).e
     predicted, u, v = five_learners(y, t, scaled, e, scaled, e, seed)
-    predicted["forest"] = grow(scaled, u, v, least=10, trees=100).predict(scaled).ravel()
+    predicted["forest"] = grow(scaled, u, v, least=10, trees=60).predict(scaled).ravel()
     return {name: heterogeneity.pehe(tau, p) for name, p in predicted.items()}
 
 
@@ -652,8 +656,8 @@ run.claim("a forest that isn't centred finds selection", raw.mean() > 1.2 * effe
 #   in the picture. Reduce first, without looking at effects.
 # - **Prompted judgements** ("would this user buy it anyway?") are a *priority*. They need no calibration to be
 #   scored: the targeting curve takes any ranking, and `rate` gives it an interval.
-# - **A model that predicts purchases well** is the line *who buys*. Its RATE is below zero here: by its order the
-#   display goes first to those who need it least.
+# - **A model that predicts purchases well** is the line *who buys*. For displays its order is worth next to nothing:
+#   who buys anyway needs none.
 #
 # ## Exercises
 #
