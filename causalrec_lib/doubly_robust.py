@@ -99,7 +99,9 @@ def aipw(
     )
     e = _validate.propensity(nuisances.e, "nuisances.e", n, "y")
     _validate.vector(nuisances.fold, "nuisances.fold", n, "y")
-    source = _validate.one_of(e_source or _fitted(nuisances), "e_source", ("known", "fitted", "cross-fitted"))
+    source = _validate.one_of(
+        _fitted(nuisances) if e_source is None else e_source, "e_source", ("known", "fitted", "cross-fitted")
+    )
     _validate.one_of(estimand, "estimand", ("ATE", "ATT"))
     chosen = _validate.instance(Rules() if rules is None else rules, "rules", Rules, "pass Rules(min_ess=...)")
     codes = cluster_codes(clusters, n)

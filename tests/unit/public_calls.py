@@ -690,6 +690,7 @@ add(
     estimand=say.option("ATE"),
     X=say.table(X, optional=True),
     clusters=CLUSTERS,
+    e_source=say.option("fitted", optional=True),
     **COMMON,
     **JUDGED,
 )
