@@ -27,6 +27,7 @@ from causalrec_lib import (
     effects,
     estimate,
     graphs,
+    heterogeneity,
     instruments,
     matching,
     plots,
@@ -556,6 +557,35 @@ add(
     unit=say.words("sales"),
     rows=say.words("pairs"),
     xlabel=say.words("effect"),
+)
+
+# Heterogeneity ----------------------------------------------------------------------------------------------------
+
+JUDGED_EFFECTS = {
+    "y": say.vector(Y),
+    "t": say.binary(T),
+    "predicted": say.vector(X[:, 0]),
+    "y_hat": say.vector(X[:, 1]),
+    "e": say.propensities(E),
+}
+add(heterogeneity.pehe, effect=say.vector(X[:, 0]), predicted=say.vector(X[:, 1]))
+add(heterogeneity.r_losses, **JUDGED_EFFECTS)
+add(heterogeneity.calibration, **JUDGED_EFFECTS, clusters=CLUSTERS, level=LEVEL)
+add(
+    heterogeneity.rate,
+    scores=say.vector(Y),
+    priority=say.vector(X[:, 0]),
+    weighting=say.option("autoc"),
+    clusters=CLUSTERS,
+    **COMMON,
+)
+add(
+    heterogeneity.targeting_curve,
+    scores=say.vector(Y),
+    priority=say.vector(X[:, 0]),
+    shares=say.thing((0.2, 0.5, 1.0), turned=(0.5, 0.2), beyond=(0.5, 1.2), zero=(0.0, 0.5), holed=(np.nan, 1.0)),
+    draws=say.whole(5, 1, 0, -3),
+    seed=say.whole(0, -1),
 )
 
 # Simulation -----------------------------------------------------------------------------------------------------
