@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from causalrec_lib import _validate
 from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
+from causalrec_lib._propensity import column_names
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.estimate import Estimate
 
@@ -52,9 +53,9 @@ def implied_covariance(effects: ArrayLike, noise: ArrayLike) -> FloatArray:
     bib: bollen1989structural
     """
     psi = _validate.matrix(noise, "noise")
-    b = _validate.table(effects, "effects", psi.shape)
     if psi.shape[0] != psi.shape[1] or not np.allclose(psi, psi.T, rtol=1e-10, atol=1e-12 * np.abs(psi).max()):
         raise ValueError("noise must be a symmetric square array; pass the covariance of the noise terms.")
+    b = _validate.table(effects, "effects", (len(psi), len(psi)))
     loops = np.eye(len(b)) - b
     if np.linalg.matrix_rank(loops) < len(b):
         raise ValueError(
@@ -201,6 +202,8 @@ def _inputs(
     group = _validate.binary(t, "t", len(a), "y")
     m = _validate.vector(mediator, "mediator", len(a), "y")
     covariates = np.empty((len(a), 0)) if X is None else _validate.matrix(X, "X", len(a), "y")
+    if X is not None:
+        column_names(X, covariates.shape[1])
     return a, group, m, covariates
 
 

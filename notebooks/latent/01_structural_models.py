@@ -404,6 +404,7 @@ def fit(S, n, model, start):
     return theta, np.sqrt(np.diag(np.linalg.inv(information))), polished.fun
 
 
+# %%
 S = np.cov(sample.T, bias=True)
 start = np.array([0.8, 0.8, 0.5, 0.5, 0.2, *np.diag(S) / 2, S[0, 0] / 2])
 theta, errors, smallest = fit(S, len(sample), taste_model, start)

@@ -41,7 +41,7 @@ def test_implied_covariance_is_that_of_semopy():
 def test_parts_with_a_product_are_near_those_of_statsmodels():
     outcome = sm.OLS.from_formula("y ~ t * m + x", FRAME)
     first = sm.OLS.from_formula("m ~ t + x", FRAME)
-    np.random.seed(0)  # it draws from the global state
+    np.random.seed(0)  # noqa: NPY002 - it draws from the global state
     theirs = Mediation(outcome, first, "t", "m").fit(n_rep=400).summary()["Estimate"]
     ours = structural.mediation(FRAME.y, FRAME.t, FRAME.m, FRAME[["x"]])
     assert ours["indirect"].value == pytest.approx(theirs["ACME (treated)"], abs=0.02)

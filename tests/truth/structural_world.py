@@ -22,7 +22,7 @@ TRUTH = {
 
 
 def draw(seed: int, n: int = 600, groups: int = 0) -> dict[str, np.ndarray]:
-    """Outcome, treatment, mediator and the common cause x of both; with groups, rows of a group share noise and treatment."""
+    """Outcome, treatment, mediator and the common cause x of both; groups share noise and treatment."""
     rng = np.random.default_rng(seed)
     code = rng.integers(0, groups, n) if groups else np.arange(n)
     x, shared = rng.normal(size=n), rng.normal(size=(2, groups or 1))

@@ -524,8 +524,8 @@ EFFECTS = np.array([[0.0, 0.0], [0.5, 0.0]])
 MEDIATED = {
     "y": say.vector(Y),
     "t": say.binary(T),
-    "mediator": say.vector(X[:, 0] + T),
-    "X": say.table(X[:, 1:], design=True, optional=True),
+    "mediator": say.vector(np.roll(X[:, 0], 1) + T),
+    "X": say.table(X, design=True, optional=True),
 }
 add(
     structural.implied_covariance,

@@ -52,7 +52,9 @@ def check_indirect(answer: Answer) -> None:
             "That is the total effect.": total,
             "That is the direct part, the rest of the total.": total - part(1.0) * moved,
             "That is what the mediator does. By how much does the treatment move it?": part(1.0),
-            "The difference of outcomes mixes both arms: take the treated alone.": (y[m == 1].mean() - y[m == 0].mean())
+            "The difference of outcomes mixes both arms: take the treated alone.": (
+                y[m == 1].mean() - y[m == 0].mean()
+            )
             * moved,
         }
         return (y, t, m), part(1.0) * moved, known
