@@ -688,7 +688,7 @@ check("latent/01.3", reliability)
 # %% [markdown]
 # ### Exercise 4: a planted error
 #
-# The treatment is a coin and nothing is confounded. A colleague's indirect effect is too large whenever the treatment
+# The treatment is a coin and nothing is confounded. A colleague's indirect effect is off whenever the treatment
 # has an effect of its own:
 #
 # ```python
