@@ -140,8 +140,8 @@ def summary(runs: pd.DataFrame, *, answers_only: bool = True) -> pd.DataFrame:
     -------
     DataFrame
         One row an estimator: runs, refused (share of runs), then among the answers bias, bias_mc_se, sd (the real
-        scatter), mean_se (what the method reports), rmse, rmse_mc_se, coverage, coverage_mc_se (at the coverage found, but never
-        less than with one miss). NaN where fewer than two answers are left.
+        scatter), mean_se (what the method reports), rmse, rmse_mc_se, coverage, coverage_mc_se (at the coverage
+        found, but never less than with one miss). NaN where fewer than two answers are left.
 
     Raises
     ------

@@ -111,14 +111,14 @@ run.claim("with the score both parts are near the truth",
 # %% tags=["hide-input"]
 graph = nx.DiGraph([("promise", "expectation"), ("expectation", "satisfaction"), ("promise", "satisfaction"),
                     ("score", "expectation"), ("score", "satisfaction")])  # fmt: skip
-nx.set_node_attributes(graph, {"promise": (0.0, 1.0), "expectation": (1.5, 1.0), "satisfaction": (3.0, 1.0),
-                               "score": (2.25, 2.0)}, "pos")  # fmt: skip
+nx.set_node_attributes(graph, {"promise": (0.0, 1.0), "expectation": (1.5, 0.3), "satisfaction": (3.0, 1.0),
+                               "score": (2.6, -0.6)}, "pos")  # fmt: skip
 for edge in (("score", "expectation"), ("score", "satisfaction")):
-    graph.edges[edge]["bias"] = True
+    graph.edges[edge]["kind"] = "bias"
 plots.draw_dag(
     graph,
-    alt="Promise points to expectation and to satisfaction, expectation to satisfaction; score points to expectation "
-    "and satisfaction.",
+    alt="Promise points to expectation and to satisfaction, expectation to satisfaction; score points, "
+    "in colour, to expectation and satisfaction.",
     caption="Nobody sends arrows into the promise, for it was a coin. The score opens a way around the arrow from "
     "expectation to satisfaction.",
 )
@@ -247,10 +247,11 @@ for part in ("direct", "indirect"):
 #
 # ### What must hold
 #
-# 1. Nothing moves both promise and satisfaction, or both promise and expectation. *The coin sees to that.* 2. Nothing
-# left out moves both *expectation* and satisfaction. **No coin sees to that**, and no A/B test of the promise. 3.
-# None of the causes in 2 is itself moved by the promise. (If promises make buyers look longer, and looking moves
-# both, natural effects can't be had from these data at all.)
+# 1. Nothing moves both promise and satisfaction, or both promise and expectation. *The coin sees to that.*
+# 2. Nothing left out moves both *expectation* and satisfaction. **No coin sees to that**, and no A/B test of the
+#    promise.
+# 3. None of the causes in 2 is itself moved by the promise. (If promises make buyers look longer, and looking moves
+#    both, natural effects can't be had from these data at all.)
 #
 # Condition 2 is the one that fails. Suppose that what the two equations leave out has a correlation $\rho$; for each
 # $\rho$ the split can be computed {cite:p}`imai2010general`:

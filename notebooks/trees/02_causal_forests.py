@@ -445,7 +445,7 @@ for name, priority in candidates.items():
     naive = None if name == "who buys" else rows["who buys"]["RATE"]
     run.record(f"rate_{name.replace(' ', '_').lower()}", value, truth=row["true RATE"], naive=naive)
     rows[name] = row
-pd.DataFrame(rows).T
+pd.DataFrame.from_dict(rows, orient="index").round(3)
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(5.6, 3.6))

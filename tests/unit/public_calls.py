@@ -520,7 +520,7 @@ add(instruments.complier_means, x=say.table(X), t=say.binary(MOVED), z=say.binar
 
 # Structural models ----------------------------------------------------------------------------------------------
 
-EFFECTS = np.array([[0.0, 0.0], [0.5, 0.0]])
+ARROWS = np.array([[0.0, 0.0], [0.5, 0.0]])
 MEDIATED = {
     "y": say.vector(Y),
     "t": say.binary(T),
@@ -529,7 +529,7 @@ MEDIATED = {
 }
 add(
     structural.implied_covariance,
-    effects=say.table(EFFECTS),
+    effects=say.table(ARROWS),
     noise=say.table(np.array([[1.0, 0.2], [0.2, 1.0]])),
 )
 add(structural.mediation, **MEDIATED, interact=say.flag(), clusters=CLUSTERS, **COMMON)
