@@ -85,7 +85,7 @@ def bootstrap_edges(
     counts = np.zeros((len(pairs), 3))
     for _ in range(_validate.integer(n_draws, "n_draws", 2)):
         rows = rng.integers(0, len(data), len(data))
-        found = _pdag.pdag(learn(data.iloc[rows].reset_index(drop=True)), "what learn returns")
+        found = _pdag.pdag(learn(data.iloc[rows].reset_index(drop=True)), "what learn returns", cycles=True)
         if set(found) != set(data.columns):
             raise ValueError(
                 "what learn returns must have the columns of data as its nodes; add those without edges."

@@ -13,15 +13,15 @@ Edge = tuple[Hashable, Hashable]
 VStructure = tuple[frozenset[Hashable], Hashable]
 
 
-def pdag(graph: object, name: str) -> nx.DiGraph:
-    """Return `graph` if it is a non-empty DiGraph without loops whose directed edges make no cycle."""
+def pdag(graph: object, name: str, *, cycles: bool = False) -> nx.DiGraph:
+    """Return `graph` if it is a non-empty DiGraph without loops; unless `cycles`, its arrows must make no cycle."""
     g = _validate.instance(graph, name, nx.DiGraph, "make one, networkx.DiGraph(edges); a - b as (a, b) and (b, a)")
     if len(g) == 0:
         raise ValueError(f"{name} has no node; add the columns as nodes, with or without edges.")
     loops = [str(v) for v in nx.nodes_with_selfloops(g)]
     if loops:
         raise ValueError(f"{name} has an edge from {loops[0]} to itself; remove it.")
-    if not nx.is_directed_acyclic_graph(nx.DiGraph(directed(g))):
+    if not cycles and not nx.is_directed_acyclic_graph(nx.DiGraph(directed(g))):
         raise ValueError(f"{name} has a cycle of directed edges; networkx.find_cycle shows it.")
     return g
 

@@ -162,7 +162,7 @@ def order_in_time(graph: nx.DiGraph, tiers: Sequence[Sequence[Hashable]]) -> nx.
     ----------
     bib: meek1995causal
     """
-    g = _pdag.pdag(graph, "graph")
+    g = _pdag.pdag(graph, "graph", cycles=True)
     tier_of: dict[Hashable, int] = {}
     for k, tier in enumerate(_validate.iterable(tiers, "tiers")):
         for v in [tier] if isinstance(tier, str) else _validate.iterable(tier, "each of tiers"):
@@ -179,7 +179,7 @@ def order_in_time(graph: nx.DiGraph, tiers: Sequence[Sequence[Hashable]]) -> nx.
 
 
 def _same(found: nx.DiGraph, truth: nx.DiGraph) -> tuple[nx.DiGraph, nx.DiGraph]:
-    f, t = _pdag.pdag(found, "found"), _pdag.pdag(truth, "truth")
+    f, t = _pdag.pdag(found, "found", cycles=True), _pdag.pdag(truth, "truth")
     _pdag.same_nodes(f, t, ("found", "truth"))
     return f, t
 
@@ -200,7 +200,7 @@ def shd(found: nx.DiGraph, truth: nx.DiGraph) -> int:
     Raises
     ------
     ValueError
-        If the nodes differ, or the arrows of a graph make a cycle.
+        If the nodes differ, or the arrows of `truth` make a cycle; those of `found` may, as algorithms return such.
 
     Notes
     -----
@@ -232,7 +232,7 @@ def score_graph(found: nx.DiGraph, truth: nx.DiGraph) -> GraphScores:
     Raises
     ------
     ValueError
-        If the nodes differ, or the arrows of a graph make a cycle.
+        If the nodes differ, or the arrows of `truth` make a cycle; those of `found` may, as algorithms return such.
 
     Notes
     -----
