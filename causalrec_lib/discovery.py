@@ -11,6 +11,7 @@ import numpy as np
 
 from causalrec_lib import _pdag, _validate
 from causalrec_lib._discovery_checks import ProposalScore, bootstrap_edges, from_causallearn, score_proposals
+from causalrec_lib._graph_figure import draw_graph
 from causalrec_lib._variance_order import class_effects, sort_by_variance, varsortability
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "bootstrap_edges",
     "class_effects",
     "cpdag",
+    "draw_graph",
     "equivalence_class",
     "from_causallearn",
     "order_in_time",
