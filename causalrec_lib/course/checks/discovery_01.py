@@ -112,7 +112,7 @@ def check_z(answer: Answer) -> None:
     """Accept the statistic that pays a degree of freedom for each column held fixed."""
 
     def make(rng: np.random.Generator) -> Draw:
-        n, k = int(rng.integers(30, 45)), int(rng.integers(3, 6))
+        n, k = int(rng.integers(30, 45)), int(rng.integers(4, 7))
         frame = 2.0 + rng.normal(size=(n, 2 + k)) @ (np.eye(2 + k) + 0.4 * rng.random((2 + k, 2 + k)))
         given = list(range(2, 2 + k))
         raw = float(np.sqrt(n - 3) * np.arctanh(np.corrcoef(frame[:, 0], frame[:, 1])[0, 1]))
