@@ -210,7 +210,7 @@ def shd(found: nx.DiGraph, truth: nx.DiGraph) -> int:
 
     References
     ----------
-    bib: tsamardinos2006maxmin
+    bib: tsamardinos2006max
     """
     f, t = _same(found, truth)
     return sum(

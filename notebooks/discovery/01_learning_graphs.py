@@ -29,11 +29,11 @@
 # - score a graph against a true one, and unmask a benchmark that gives its answer away;
 # - repair a learnt graph with what you know, and judge arrows that a language model proposes.
 #
-# **Before you start:** {doc}`Which columns belong in the analysis? </chapters/dags/01_graphs_and_identification>` for
-# d-separation and adjustment.
+# **Before you start:** {doc}`d-separation and adjustment </chapters/dags/01_graphs_and_identification>`.
 #
-# **Time:** about 45 minutes to read, 45 for the exercises. **Data:** the simulated shop; random linear models; a
-# printed medical network from which we draw rows.
+# **Time:** about 45 minutes to read, 45 for the exercises.
+#
+# **Data:** the simulated shop; random linear models; rows drawn from a printed medical network.
 
 # %% tags=["parameters"]
 PROFILE = "ci"
@@ -444,7 +444,7 @@ assert check_grad(lambda w: acyclicity(w.reshape(5, 5))[0], lambda w: slope, som
 
 # %% [markdown]
 # The usual benchmark draws a random graph, random weights and noise of one variance, and counts wrong pairs: the
-# {term}`structural Hamming distance` (SHD) {cite:p}`tsamardinos2006maxmin`. We score all answers as classes, so that
+# {term}`structural Hamming distance` (SHD) {cite:p}`tsamardinos2006max`. We score all answers as classes, so that
 # nobody is punished for a direction that can't be known. Each data set goes in twice: as drawn, and with each column
 # divided by its standard deviation, as if somebody had changed the units.
 
