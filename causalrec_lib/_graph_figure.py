@@ -61,8 +61,20 @@ def draw_graph(
         want = (truth.has_edge(a, b), truth.has_edge(b, a))
         if any(there) or any(want):
             color = COLORS["estimate" if there == want else "warn" if any(there) else "naive"]
-            line = {"color": color, "linewidth": 1.8, "linestyle": "-" if any(there) else ":"}
-            ends = {"patchA": room[a], "patchB": room[b], "shrinkA": 1, "shrinkB": 1}
-            ax.add_patch(FancyArrowPatch(at[a], at[b], arrowstyle=_STYLE[there], mutation_scale=14, **line, **ends))
+            ax.add_patch(
+                FancyArrowPatch(
+                    at[a],
+                    at[b],
+                    patchA=room[a],
+                    patchB=room[b],
+                    shrinkA=1,
+                    shrinkB=1,
+                    arrowstyle=_STYLE[there],
+                    mutation_scale=14,
+                    color=color,
+                    linewidth=1.8,
+                    linestyle="-" if any(there) else ":",
+                )
+            )
     ax.set_title(_validate.text(title, "title"), fontsize=10.5)
     ax.axis("off")

@@ -325,7 +325,7 @@ repaired
 
 # %% tags=["hide-input"]
 PLACE = {"score": (0, 2), "popularity": (0, 1), "price": (0.6, 0), "activity": (1.7, 2.55), "marketing": (1.7, 0),
-         "exposed": (1.9, 1.2), "consumed": (3.4, 1.2)}  # fmt: skip
+         "exposed": (1.9, 1.55), "consumed": (3.4, 1.2)}  # fmt: skip
 run.record("repaired", repaired, truth=truth, naive=naive)
 run.record("shd_ordered", discovery.shd(ordered, endless), truth=0.0, naive=float(discovery.shd(learnt, endless)))
 run.claim("time order brings the graph nearer", discovery.shd(ordered, endless) < discovery.shd(learnt, endless))
