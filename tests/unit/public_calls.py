@@ -23,6 +23,7 @@ import causalrec_lib
 from causalrec_lib import (
     course,
     data,
+    discovery,
     doubly_robust,
     effects,
     estimate,
@@ -59,6 +60,8 @@ PLUMBING = {
 
 RESULTS = {
     data.Card: "made by data.card",
+    discovery.GraphScores: "made by score_graph",
+    discovery.ProposalScore: "made by score_proposals",
     doubly_robust.Nuisances: "made by cross_fit",
     graphs.Independence: "made by implied_independences",
     instruments.FirstStage: "made by first_stage",
@@ -833,6 +836,99 @@ add(graphs.BayesianNetwork.query, NET.query, target=node("y"), given=SEEN)
 add(graphs.BayesianNetwork.do, NET.do, setting=say.thing({"t": 1}, **{"unknown": {"nobody": 1}, "a value": {"t": 7}}))
 add(graphs.BayesianNetwork.parents, NET.parents, v=node("y"))
 add(graphs.BayesianNetwork.sample, NET.sample, n=say.whole(5, 0), rng=say.thing(np.random.default_rng(1)))
+
+# Discovery ------------------------------------------------------------------------------------------------------
+
+LEARNT = nx.DiGraph([("a", "b"), ("z", "b")])
+HALF = nx.DiGraph([("a", "b"), ("b", "a"), ("z", "b"), ("b", "z")])
+NO_GRAPHS = {
+    "empty": nx.DiGraph(),
+    "a loop": nx.DiGraph([("a", "a"), ("b", "z")]),
+    "undirected": nx.Graph([("a", "b")]),
+}
+ROUND = {"a cycle": nx.DiGraph([("a", "b"), ("b", "z"), ("z", "a")])}
+ANY_GRAPH = say.thing(LEARNT, **NO_GRAPHS)
+ARROWS = say.thing(LEARNT, **NO_GRAPHS, **ROUND, **{"a line": HALF})
+PARTLY = say.thing(HALF, **NO_GRAPHS, **ROUND)
+OTHER = {"other nodes": nx.DiGraph([("a", "b"), ("b", "q")])}
+CLASS = discovery.equivalence_class(HALF)
+add(discovery.cpdag, graph=ARROWS)
+add(
+    discovery.equivalence_class,
+    graph=say.thing(HALF, **NO_GRAPHS, **ROUND, **{"no member": nx.DiGraph([e for a, b in
+        [("a", "b"), ("b", "c"), ("c", "d"), ("d", "a")] for e in ((a, b), (b, a))])}),
+)  # fmt: skip
+add(
+    discovery.order_in_time,
+    graph=say.thing(HALF, **NO_GRAPHS),
+    tiers=say.Given(
+        [["a", "z"], ["b"]],
+        say.listed(
+            {"one short": [["a"], ["b"]], "twice": [["a", "z"], ["a", "b"]], "unknown": [["a", "z"], ["q"]],
+             "a number": 3, "numbers": [1, 2], "None": None}
+        ),
+    ),
+)  # fmt: skip
+for scored in (discovery.shd, discovery.score_graph):
+    add(
+        scored,
+        found=say.thing(LEARNT, **NO_GRAPHS, **OTHER),
+        truth=say.thing(LEARNT, **NO_GRAPHS, **OTHER, **ROUND),
+    )
+add(
+    discovery.varsortability,
+    data=say.thing(ROWS, empty=ROWS[:0], short=ROWS[["a"]], constant=ROWS.assign(a=1.0), holed=ROWS.assign(a=np.nan)),
+    graph=say.thing(LEARNT, **NO_GRAPHS, **ROUND, **OTHER, **{"a line": HALF}),
+)
+add(
+    discovery.sort_by_variance,
+    data=say.thing(ROWS, empty=ROWS[:0], few=ROWS[:4], constant=ROWS.assign(a=1.0), holed=ROWS.assign(a=np.nan)),
+)
+add(
+    discovery.class_effects,
+    data=say.thing(ROWS, empty=ROWS[:0], few=ROWS[:4], short=ROWS[["a"]], constant=ROWS.assign(a=1.0)),
+    graphs=say.thing(CLASS, nothing=(), texts=("a",), differ=(*CLASS, nx.DiGraph([("a", "q")]))),
+    treatment=node("a", outcome="b"),
+    outcome=node("b", treatment="a"),
+)
+add(
+    discovery.bootstrap_edges,
+    learn=say.Given(lambda x: LEARNT, say.listed({"a number": 3, "None": None, "no graph": lambda x: 3,
+        "other nodes": lambda x: nx.DiGraph([("a", "q")])})),
+    data=say.thing(ROWS, empty=ROWS[:0], other=ROWS[["a"]]),
+    seed=say.whole(0, -1),
+    n_draws=say.whole(3, 1),
+)  # fmt: skip
+add(
+    discovery.from_causallearn,
+    graph=say.Given(
+        np.array([[0, -1], [1, 0]]),
+        say.listed({"circles": np.array([[0, 2], [1, 0]]), "two heads": np.array([[0, 1], [1, 0]]), "None": None,
+                    "three": np.zeros((3, 3)), "a text": "a"}),
+    ),
+    names=say.Given(["a", "b"], say.listed({"one": ["a"], "twice": ["a", "a"], "a text": "ab", "None": None})),
+)  # fmt: skip
+add(
+    discovery.score_proposals,
+    edges=say.Given(
+        [("a", "b")],
+        say.listed({"nothing": [], "twice": [("a", "b"), ("a", "b")], "unknown": [("a", "q")], "a loop": [("a", "a")],
+                    "texts": ["a"], "None": None, "three": [("a", "b", "z")]}),
+    ),
+    truth=ARROWS,
+    seed=say.whole(0, -1),
+    n_draws=say.whole(100, 99),
+)  # fmt: skip
+add(
+    discovery.draw_graph,
+    ax=say.thing(plt.figure().add_subplot()),
+    found=say.thing(LEARNT, **NO_GRAPHS, **OTHER),
+    truth=say.thing(LEARNT, **NO_GRAPHS, **OTHER, **ROUND),
+    place=say.thing({"a": (0, 0), "b": (1, 0), "z": (2, 1)}, short={"a": (0, 0)},
+                    text={"a": "x", "b": (1, 0), "z": (2, 1)}),
+    title=say.words("what was learnt"),
+)  # fmt: skip
+plt.close("all")
 
 # Data -----------------------------------------------------------------------------------------------------------
 
