@@ -100,7 +100,7 @@ def poisson_factorisation(
 
     References
     ----------
-    bib: gopalan2015scalable, lee1999learning
+    bib: gopalan2013scalable
     """
     A = _validate.matrix(counts, "counts")
     if (A < 0).any():
@@ -201,7 +201,7 @@ def proximal_two_stage(
 
     References
     ----------
-    bib: miao2018identifying, tchetgentchetgen2024introduction
+    bib: miao2018identifying, tchetgentchetgen2020introduction
     """
     outcome = _validate.vector(y, "y")
     n, rules = len(outcome), Rules() if rules is None else rules

@@ -26,6 +26,7 @@ from causalrec_lib import (
     doubly_robust,
     effects,
     estimate,
+    factors,
     graphs,
     instruments,
     matching,
@@ -59,6 +60,7 @@ RESULTS = {
     data.Card: "made by data.card",
     doubly_robust.Nuisances: "made by cross_fit",
     graphs.Independence: "made by implied_independences",
+    factors.PoissonFactors: "made by poisson_factorisation",
     instruments.FirstStage: "made by first_stage",
     matching.Matches: "made by match",
     refutation.Controls: "made by negative_controls",
@@ -515,6 +517,28 @@ for function, more in (
     )
 add(instruments.first_stage, t=say.vector(MOVED), **WITH_PUSH)
 add(instruments.complier_means, x=say.table(X), t=say.binary(MOVED), z=say.binary(PUSH), clusters=CLUSTERS)
+
+# Factors --------------------------------------------------------------------------------------------------------
+
+PROXY = Y + np.arange(N) % 7
+add(
+    factors.proximal_two_stage,
+    y=say.vector(Y),
+    t=say.vector(MOVED),
+    w=say.vector(PROXY),
+    min_f=say.number(0.0, -1.0),
+    **WITH_PUSH,
+    **JUDGED,
+    **COMMON,
+)
+add(
+    factors.poisson_factorisation,
+    counts=say.table(np.arange(1.0, 13.0).reshape(4, 3), partner=False),
+    k=say.whole(2, 0, 5),
+    seed=say.whole(0, -1),
+    sweeps=say.whole(5, 0),
+    tol=say.number(1e-7, -1.0),
+)
 
 # Trees ----------------------------------------------------------------------------------------------------------
 
