@@ -116,8 +116,8 @@ def poisson_factorisation(
     _validate.integer(sweeps, "sweeps", low=1)
     _validate.number(tol, "tol", low=0)
     rng = np.random.default_rng(seed)
-    users = rng.gamma(10.0, 0.1, (len(A), k))
-    items = rng.gamma(10.0, 0.1, (k, A.shape[1])) * A.mean() / k
+    users = rng.gamma(2.0, 0.5, (len(A), k))
+    items = rng.gamma(2.0, 0.5, (k, A.shape[1])) * A.mean() / k
     before, converged = -np.inf, False
     fixed = gammaln(A + 1).sum()
     for _ in range(sweeps):

@@ -119,8 +119,8 @@ run.claim("it doesn't pay", max(ato, shop.truth.ate()) < PRICE, ato=ato, ate=sho
 def factorise(A, k, sweeps, seed):
     """Poisson factorisation by multiplicative updates: users (n, k) and items (k, m)."""
     rng = np.random.default_rng(seed)
-    theta = rng.gamma(10.0, 0.1, (len(A), k))
-    lam = rng.gamma(10.0, 0.1, (k, A.shape[1])) * A.mean() / k
+    theta = rng.gamma(2.0, 0.5, (len(A), k))
+    lam = rng.gamma(2.0, 0.5, (k, A.shape[1])) * A.mean() / k
     for _ in range(sweeps):
         theta *= (A / (theta @ lam)) @ lam.T / lam.sum(axis=1)
         lam *= theta.T @ (A / (theta @ lam)) / theta.sum(axis=0)[:, None]
@@ -135,7 +135,7 @@ library = poisson_factorisation(part, 3, sweeps=40, tol=0.0, seed=run.seed)
 assert np.allclose(theta @ lam, library.means)
 
 rng = np.random.default_rng(run.seed)  # the same starting point for scikit-learn
-start = {"W": rng.gamma(10.0, 0.1, (400, 3)), "H": rng.gamma(10.0, 0.1, (3, 200)) * part.mean() / 3}
+start = {"W": rng.gamma(2.0, 0.5, (400, 3)), "H": rng.gamma(2.0, 0.5, (3, 200)) * part.mean() / 3}
 peer = NMF(3, beta_loss="kullback-leibler", solver="mu", init="custom", max_iter=40, tol=0.0)
 peer_means = peer.fit_transform(part, **start) @ peer.components_
 assert np.allclose(peer_means, library.means, rtol=1e-4, atol=1e-7)  # the KL loss is the Poisson likelihood
@@ -147,7 +147,7 @@ assert np.allclose(peer_means, library.means, rtol=1e-4, atol=1e-7)  # the KL lo
 # prediction.
 
 # %%
-factors = poisson_factorisation(shown, 5, sweeps=40, seed=run.seed)
+factors = poisson_factorisation(shown, 5, sweeps=80, seed=run.seed)
 substitute = factors.means[log["user"], log["item"]]
 hidden = shop.truth.pairs(log)["hidden"].to_numpy()
 answers["deconfounded"] = slope(y, t, X, substitute)
@@ -162,12 +162,15 @@ run.record("likeness", likeness, naive=0.0)
 closed = (answers["columns"] - answers["deconfounded"]) / (answers["columns"] - ato)
 run.record("closed", closed, truth=1.0, naive=0.0)
 run.claim("the deconfounder says that the slot doesn't pay", answers["deconfounded"] < PRICE)
-run.claim("it closes more than half of the gap that columns leave", 0.5 < closed < 1, closed=closed)
+run.claim("it closes part of the gap that columns leave, not all", 0.4 < closed < 1, closed=closed)
+run.claim("a straight line in the true hidden drive doesn't close it", answers["true hidden drive"] > ato + 0.004)
 
 # %% [markdown]
 # The substitute, made from displays alone, correlates with the hidden drive at {glue:text}`likeness:.2f`. Adjusting
 # for it moves the answer to {glue:text}`deconfounded:.3f` and closes {glue:text}`closed:.0%` of the gap that the
-# columns leave. Lena would keep her money. That is a real success. Why did it work, and does it in general?
+# columns leave. The rest stays: a straight line in the *true* hidden drive stops at {glue:text}`with_hidden:.3f`, for
+# purchases don't follow it in a straight line. Lena would keep her money. That is a success. Why did it work, and
+# does it in general?
 #
 # ## What the substitute is
 #
@@ -219,7 +222,7 @@ assert np.isclose(slope(sales, A[:, 0], one.users[:, 0]), four_answers(A, sales,
 #
 # ## The picture to remember
 #
-# Four shops, two hundred draws of each. Only one thing differs from shop to shop.
+# Four shops, {glue:text}`draws:d` draws of each.
 
 # %%
 shops = {
@@ -297,12 +300,11 @@ axes[-1].set_xlabel("error: estimate minus true effect of a display")
 fig.tight_layout()
 plots.show(
     fig,
-    alt="Four panels of errors with bars from the fifth to the ninety-fifth percentile. Many genres and few users: all "
-    "three centre near zero, the deconfounder's bar is shorter than that of all genres. Many of both: bars much alike. "
-    "Other genres sell: the deconfounder sits far left of zero, all genres near it. A cause of genre one alone: all "
-    "three sit right of zero.",
+    alt="Four panels of errors, with bars over the middle nine tenths. Many genres and few users: all three centre "
+    "near zero, the deconfounder's bar is shorter than that of all genres. Many of both: bars much alike. "
+    "Others sell: the deconfounder sits left of zero, all genres near it. A cause of genre one: all sit right of it.",
     caption="Mean error and the middle nine tenths of draws. The deconfounder gains where rows are few, hurts where "
-    "other genres sell, and no method sees a cause that touches one genre only, not even the one that knows the taste.",
+    "other genres sell, and no method sees a cause of one genre only, not even the one that knows the taste.",
 )
 
 # %% [markdown]
@@ -311,8 +313,8 @@ plots.show(
 #   hundred.
 # - **Plain regression does nearly as well** with many users and many genres: {glue:text}`rmse_many_all:.3f` against
 #   {glue:text}`rmse_many_dec:.3f`.
-# - **It hurts** where a display of another genre sells, too: its bias is {glue:text}`bias_sell_dec:.3f`, that of plain
-#   regression {glue:text}`bias_sell_all:.3f`. In a shop, other genres do sell.
+# - **It hurts** where a display of another genre sells, too: its bias is {glue:text}`bias_sell_dec:.3f`, that of
+#   plain regression {glue:text}`bias_sell_all:.3f`. In a shop, other genres do sell.
 # - **Nothing helps** against a cause of genre one alone: {glue:text}`bias_own_dec:.2f` with the deconfounder,
 #   {glue:text}`bias_own_oracle:.2f` with the true taste itself.
 #
@@ -330,7 +332,7 @@ plots.show(
 
 
 # %%
-def predictive_check(A, rng, copies=39):
+def predictive_check(A, rng, copies=19):
     """Share of tables drawn from the one-factor model that are at least as far from it as A is."""
     total, die = A.sum(axis=1).astype(int), A.sum(axis=0) / A.sum()
     expected = np.maximum(np.outer(total, die), 1e-12)
@@ -342,12 +344,12 @@ def predictive_check(A, rng, copies=39):
     return (1 + np.sum(np.array(drawn) >= distance(A))) / (1 + copies)
 
 
-checked = {"taste alone": {}, "a cause of genre one": {"own_cause": 3.0}, "two factors": {"second": 0.6}}
+checked = {"taste alone": {}, "a cause of genre one": {"own_cause": 3.0}, "two factors": {"second": 1.0}}
 p_values = {name: [] for name in checked}
 for seed in run.progress(run.seeds(run.size(ci=40, full=200), "checks"), "checks"):
     for name, setting in checked.items():
         rng = np.random.default_rng(seed)
-        p_values[name].append(predictive_check(draw_users(rng, 400, 40, **setting)[0], rng))
+        p_values[name].append(predictive_check(draw_users(rng, 1000, 40, **setting)[0], rng))
 rejects = {name: np.mean(np.array(p) <= 0.05) for name, p in p_values.items()}
 pd.Series(rejects, name="share of draws in which the check rejects").to_frame()
 
@@ -446,8 +448,8 @@ run.claim("one proxy as a column says that it does", with_w > PRICE, with_w=with
 #
 # ### Held against the truth
 #
-# One pair of weeks can be luck. Below are other weeks of this shop, and a shop with a straight bridge where many draws
-# are cheap: taste $U$, proxies $U$ plus noise, display if $U$ plus noise is positive, effect 1.
+# One pair of weeks can be luck. Below are other weeks of this shop, and a shop with a straight bridge where many
+# draws are cheap: taste $U$, proxies $U$ plus noise, display if $U$ plus noise is positive, effect 1.
 
 
 # %%
@@ -647,7 +649,8 @@ run.claim("common: so are two proxies", (common["two proxies"] > 0.7).all())
 #
 # ### What was printed, and what came out
 #
-# CEVAE is known by a table on ten simulated outcomes of infants (IHDP). There is no hidden cause in that table's data.
+# CEVAE is known by a table on ten simulated outcomes of infants (IHDP). There is no hidden cause in that table's
+# data.
 
 # %%
 infants = data.load_optional("ihdp_npci")
@@ -677,29 +680,30 @@ if infants is not None:
         for name, effect in (("CEVAE", network), ("two lines", lines)):
             ate_error, pehe = abs(effect.mean() - true.mean()), np.sqrt(np.mean((effect - true) ** 2))
             found.append({"file": number, "method": name, "ATE error": ate_error, "root PEHE": pehe})
-    infant_table = pd.DataFrame(found).pivot(index="file", columns="method")
+    infant_table = pd.DataFrame(found).pivot_table(index="file", columns="method")
     display(infant_table.round(2))
 
 # %% tags=["hide-input"]
 if infants is not None:
     center = infant_table.mean()
-    wins = (infant_table["root PEHE"]["two lines"] < infant_table["root PEHE"]["CEVAE"]).sum()
+    wins = (infant_table["ATE error"]["two lines"] < infant_table["ATE error"]["CEVAE"]).sum()
     rerun_worse = int(np.sum(np.array(ISSUE_PEHE) > PAPER_PEHE))
     for word, name in (("cevae", "CEVAE"), ("lines", "two lines")):
         for measure in ("ATE error", "root PEHE"):
             key = f"ihdp_{word}_{'ate' if measure == 'ATE error' else 'pehe'}"
             noise = infant_table[measure][name].std() / np.sqrt(10)
             run.record(key, center[(measure, name)], kind="stochastic", mc_se=noise, optional=True)
-    run.claim("on average two lines are no worse than the network", wins >= 6, wins=wins)
+    run.claim("two lines have the better average effect in most files", wins >= 7, wins=wins)
+    run.claim("both are better than the printed means", (center < [PAPER_ATE] * 2 + [PAPER_PEHE] * 2).all())
     run.claim("most reruns in the issue are worse than the paper's mean", rerun_worse >= 8, worse=rerun_worse)
     course.say(
-        f"**IHDP**, ten files. The paper's table says an error of {PAPER_ATE} in the average effect and a root PEHE of "
-        f"{PAPER_PEHE}. A user who ran another implementation reports ten values of root PEHE: {rerun_worse} are worse "
-        f"than that mean, the worst {max(ISSUE_PEHE):.0f}. Our small network has means of "
+        f"**IHDP**, ten files. The paper's table says an error of {PAPER_ATE} in the average effect and a root PEHE "
+        f"of {PAPER_PEHE}. A user who ran another implementation reports ten values of root PEHE: {rerun_worse} are "
+        f"worse than that mean, the worst {max(ISSUE_PEHE):.0f}. Our small network has means of "
         f"{center[('ATE error', 'CEVAE')]:.2f} and {center[('root PEHE', 'CEVAE')]:.2f}. Two straight lines, one an "
-        f"arm, have {center[('ATE error', 'two lines')]:.2f} and {center[('root PEHE', 'two lines')]:.2f}, and the "
-        f"lower root PEHE in {wins} of ten files. We did not reproduce the table: our network, its width and its "
-        "training are our own."
+        f"arm, have {center[('ATE error', 'two lines')]:.2f} and {center[('root PEHE', 'two lines')]:.2f}: the "
+        f"better average effect in {wins} of ten files. With no hidden cause, nothing here needs a CEVAE. "
+        "And we did not reproduce the table: ours is another network, other training, no held-out rows."
     )
 
 # %% [markdown]
@@ -874,22 +878,6 @@ quiz(
         "Purchases on Tuesday of other items": (False, "Monday's display may move them: money is spent once."),
         "Purchases in the week before": (True, "Taste moved them, and Monday's display came later."),
         "Clicks on Monday's display": (False, "The treatment moves them; they stand on its path to the purchase."),
-    },
-)
-
-# %% tags=["quiz"]
-quiz(
-    "An autoencoder rebuilds all proxies well. Why may its effect be wrong?",
-    {
-        "It needs more layers": (False, "A better fit to the same table doesn't say which cause confounds."),
-        "What explains the proxies need not be what confounds": (
-            True,
-            "The loss rewards any cause that the proxies share, also one that moves neither display nor purchase.",
-        ),
-        "Neural networks can't estimate effects": (
-            False,
-            "Where the hidden variable is as the model has it, it can.",
-        ),
     },
 )
 

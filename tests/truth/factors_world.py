@@ -42,10 +42,11 @@ def draw(seed: int, n: int = 1200, seen: float = 0.0, each: int = 1, strength: f
     groups = group[-1] + 1
     X = rng.normal(size=n)
     u = rng.normal(size=groups)[group]
-    t = (u + seen * X + rng.normal(size=n) > 0).astype(float)
+    chance = rng.normal(size=groups)[group] if each > 1 else rng.normal(size=n)
+    t = (u + seen * X + chance > 0).astype(float)
     z = strength * u + seen * X + rng.normal(size=n)
     w = 0.8 * u + seen * X + (1 + 0.3 * np.abs(X)) * rng.normal(size=n)
-    shared = rng.normal(size=groups)[group] if each > 1 else 0.0
+    shared = 5 * rng.normal(size=groups)[group] if each > 1 else 0.0
     y = EFFECT * t + 2 * u + 3 * seen * X + shared + rng.normal(size=n)
     return Draw(y, t, w, z, X, group)
 
