@@ -227,7 +227,7 @@ assert np.isclose(slope(sales, A[:, 0], one.users[:, 0]), four_answers(A, sales,
 # %%
 shops = {
     "100 genres,\n150 users": {"n": 150, "m": 100},
-    "120 genres,\n2,000 users": {"n": 2000, "m": 120},
+    "200 genres,\n2,000 users": {"n": 2000, "m": 200},
     "other genres\nsell, too": {"n": 1000, "m": 40, "others": 0.2},
     "genre one has\na cause of its own": {"n": 1000, "m": 40, "own_cause": 3.0},
 }
@@ -272,7 +272,7 @@ def squared_gap(frame, worse, better):
 run.claim("few users: the deconfounder beats all genres", squared_gap(four["few"], "all genres", "deconfounder") > 2)
 ratio = np.sqrt((four["many"]["all genres"] ** 2).mean() / (four["many"]["deconfounder"] ** 2).mean())
 run.record("ratio_many", ratio, kind="stochastic", mc_se=0.05)
-run.claim("many of both: within two fifths of each other", 0.7 < ratio < 1.4, ratio=ratio)
+run.claim("many of both: within three tenths of each other", 0.75 < ratio < 1.3, ratio=ratio)
 run.claim("others sell: all genres beat it", squared_gap(four["sell"], "deconfounder", "all genres") > 5)
 off = (four["sell"]["deconfounder"].mean() + 0.2) / (four["sell"]["deconfounder"].std() / np.sqrt(n_draws))
 run.claim("its bias is what a display of another genre sells, up to chance", abs(off) < 3.5, monte_carlo_errors=off)
@@ -281,12 +281,12 @@ run.claim(
     "the true taste doesn't help much there: it is no better than the deconfounder by more than a sixth",
     abs(four["own"]["true taste"].mean() / four["own"]["deconfounder"].mean() - 1) < 1 / 6,
 )
-run.claim("genre one alone is far off in all shops", all(f["genre one alone"].mean() > 0.3 for f in four.values()))
+run.claim("genre one alone is far off everywhere", all(f["genre one alone"].mean() > 0.3 for f in four.values()))
 
 # %% tags=["hide-input"]
 style = {"all genres": ("control", "s"), "deconfounder": ("estimate", "o"), "true taste": ("truth", "D")}
 fig, axes = plt.subplots(4, 1, figsize=(5.2, 6.6), sharex=True)
-titles = ("deconfounder helps", "plain regression does nearly as well", "deconfounder hurts", "nothing helps")
+titles = ("deconfounder helps", "regression nearly as good", "deconfounder hurts", "nothing helps")
 for ax, (name, frame), title in zip(axes, runs.items(), titles, strict=True):
     for row, (column, (color, mark)) in enumerate(style.items()):
         low, high = np.quantile(frame[column], [0.05, 0.95])
@@ -314,7 +314,7 @@ plots.show(
 # - **Plain regression does nearly as well** with many users and many genres: {glue:text}`rmse_many_all:.3f` against
 #   {glue:text}`rmse_many_dec:.3f`.
 # - **It hurts** where a display of another genre sells, too: its bias is {glue:text}`bias_sell_dec:.3f`, that of
-#   plain regression {glue:text}`bias_sell_all:.3f`. In a shop, other genres do sell.
+#   plain regression {glue:text}`bias_sell_all:.3f`. The table of displays can't say whether they do.
 # - **Nothing helps** against a cause of genre one alone: {glue:text}`bias_own_dec:.2f` with the deconfounder,
 #   {glue:text}`bias_own_oracle:.2f` with the true taste itself.
 #
@@ -467,7 +467,7 @@ cases = {
     "all holds": {},
     "z sells": {"carry": 0.4},
     "w and z share noise": {"shared": 0.7},
-    "t moves w": {"moved": 0.5},
+    "t moves w": {"moved": 0.3},
     "z is weak": {"strength": 0.05},
 }
 
@@ -693,7 +693,8 @@ if infants is not None:
             key = f"ihdp_{word}_{'ate' if measure == 'ATE error' else 'pehe'}"
             noise = infant_table[measure][name].std() / np.sqrt(10)
             run.record(key, center[(measure, name)], kind="stochastic", mc_se=noise, optional=True)
-    run.claim("two lines have the better average effect in most files", wins >= 7, wins=wins)
+    errors = {name: center[("ATE error", name)] for name in ("two lines", "CEVAE")}
+    run.claim("two lines have the smaller mean error in the average effect", errors["two lines"] < errors["CEVAE"])
     run.claim("both are better than the printed means", (center < [PAPER_ATE] * 2 + [PAPER_PEHE] * 2).all())
     run.claim("most reruns in the issue are worse than the paper's mean", rerun_worse >= 8, worse=rerun_worse)
     course.say(
