@@ -20,10 +20,9 @@
 # says {glue:text}`naive_hundred:.1f`; adjusted for every column it holds, it says {glue:text}`columns_hundred:.1f`.
 # A taste that is in no column drives both what is shown and what is bought. This week nobody tossed a coin.
 #
-# Three ideas promise to make up for a cause that nobody recorded. Read the hidden taste off the *displays
-# themselves*, with a factor model. Use two noisy *traces* of it, one on each side. Or let a neural network find it.
-# Each is right in one world and wrong in another, and the log looks the same in both. This chapter shows which
-# sentence about the world each of them needs.
+# Three ideas promise to make up for it. Read the hidden taste off the *displays themselves*, with a factor model. Use
+# two noisy *traces* of it. Or let a neural network find it. Each is right in one world and wrong in another, and the
+# log looks the same in both. This chapter shows which sentence about the world each of them needs.
 #
 # **You will be able to**
 #
@@ -86,7 +85,7 @@ week, *other_weeks = run.seeds(60, "weeks")
 log = shop.exposure_log(n_pairs=len(shop.users) * len(shop.items), seed=week)
 y, t, X = log["consumed"].to_numpy(float), log["exposed"].to_numpy(float), log[columns].to_numpy(float)
 answers = {"naive": slope(y, t), "columns": slope(y, t, X), "truth": ato}
-pd.Series(answers, name="effect of a display").round(4).to_frame()
+pd.Series(answers).round(4)
 
 # %% tags=["hide-input"]
 run.record("price", 100 * PRICE)
@@ -150,27 +149,39 @@ assert np.allclose(peer_means, library.means, rtol=1e-4, atol=1e-7)  # the KL lo
 factors = poisson_factorisation(shown, 5, sweeps=80, seed=run.seed)
 substitute = factors.means[log["user"], log["item"]]
 hidden = shop.truth.pairs(log)["hidden"].to_numpy()
+
+
+def bent(*terms):
+    """All terms, standardised, with their squares and products."""
+    V = np.column_stack(terms)
+    V = (V - V.mean(axis=0)) / V.std(axis=0)
+    return V, *(V[:, i] * V[:, j] for i in range(V.shape[1]) for j in range(i + 1))
+
+
 answers["deconfounded"] = slope(y, t, X, substitute)
-answers["true hidden drive"] = slope(y, t, X, hidden)
+answers["deconfounded, with squares"] = slope(y, t, *bent(X, substitute))
+answers["true hidden drive, with squares"] = slope(y, t, *bent(X, hidden))
 likeness = np.corrcoef(substitute, hidden)[0, 1]
 pd.Series(answers, name="effect of a display").round(4).to_frame()
 
 # %% tags=["hide-input"]
 run.record("deconfounded", answers["deconfounded"], truth=ato, naive=answers["naive"])
-run.record("with_hidden", answers["true hidden drive"], truth=ato, naive=answers["naive"])
+run.record("dec_bent", answers["deconfounded, with squares"], truth=ato, naive=answers["naive"])
+run.record("with_hidden", answers["true hidden drive, with squares"], truth=ato, naive=answers["naive"])
 run.record("likeness", likeness, naive=0.0)
 closed = (answers["columns"] - answers["deconfounded"]) / (answers["columns"] - ato)
 run.record("closed", closed, truth=1.0, naive=0.0)
 run.claim("the deconfounder says that the slot doesn't pay", answers["deconfounded"] < PRICE)
 run.claim("it closes part of the gap that columns leave, not all", 0.4 < closed < 1, closed=closed)
-run.claim("a straight line in the true hidden drive doesn't close it", answers["true hidden drive"] > ato + 0.004)
+gaps = [answers[f"{name}, with squares"] - ato for name in ("deconfounded", "true hidden drive")]
+run.claim("the true drive leaves a fifth of what the substitute leaves", abs(gaps[1]) < gaps[0] / 5, gaps=gaps)
 
 # %% [markdown]
 # The substitute, made from displays alone, correlates with the hidden drive at {glue:text}`likeness:.2f`. Adjusting
 # for it moves the answer to {glue:text}`deconfounded:.3f` and closes {glue:text}`closed:.0%` of the gap that the
-# columns leave. The rest stays: a straight line in the *true* hidden drive stops at {glue:text}`with_hidden:.3f`, for
-# purchases don't follow it in a straight line. Lena would keep her money. That is a success. Why did it work, and
-# does it in general?
+# columns leave. With squares and products of all columns the substitute still stops at {glue:text}`dec_bent:.3f`; the
+# *true* drive arrives at {glue:text}`with_hidden:.3f`. So what is left is not the shape of the model: displays don't
+# tell all of the taste. Lena would keep her money all the same. Why did it work, and does it in general?
 #
 # ## What the substitute is
 #
@@ -277,11 +288,6 @@ run.claim("others sell: all genres beat it", squared_gap(four["sell"], "deconfou
 off = (four["sell"]["deconfounder"].mean() + 0.2) / (four["sell"]["deconfounder"].std() / np.sqrt(n_draws))
 run.claim("its bias is what a display of another genre sells, up to chance", abs(off) < 3.5, monte_carlo_errors=off)
 run.claim("a cause of its own: none is right", (four["own"].mean() > 0.2).all(), **four["own"].mean())
-run.claim(
-    "the true taste doesn't help much there: it is no better than the deconfounder by more than a sixth",
-    abs(four["own"]["true taste"].mean() / four["own"]["deconfounder"].mean() - 1) < 1 / 6,
-)
-run.claim("genre one alone is far off everywhere", all(f["genre one alone"].mean() > 0.3 for f in four.values()))
 
 # %% tags=["hide-input"]
 style = {"all genres": ("control", "s"), "deconfounder": ("estimate", "o"), "true taste": ("truth", "D")}
@@ -318,11 +324,9 @@ plots.show(
 # - **Nothing helps** against a cause of genre one alone: {glue:text}`bias_own_dec:.2f` with the deconfounder,
 #   {glue:text}`bias_own_oracle:.2f` with the true taste itself.
 #
-# Leaving the other genres out altogether is off by {glue:text}`bias_many_alone:.2f` in the second shop. So *do*
-# use the other displays. The question is only how.
-#
-# In Lena's shop each user meets a thousand items, a hidden taste moves them all, and a display sells its own item
-# only. That is the first kind of world. She can't see that in the log. She has to know it.
+# Leaving the other genres out is off by {glue:text}`bias_many_alone:.2f` in the second shop. So *do* use them.
+# In Lena's shop each user meets many items, a hidden taste moves them all, and a display sells its own item only: a
+# good world for it. She can't see that in the log. She has to know it.
 #
 # ## When it breaks
 #
@@ -362,7 +366,7 @@ for key, name in (("plain", "taste alone"), ("own", "a cause of genre one"), ("t
         **({"naive": 1.0} if key == "own" else {}),
     )  # fmt: skip
 run.claim("the check sees a second factor", rejects["two factors"] > 0.7, share=rejects["two factors"])
-run.claim("it seldom sees the cause of genre one", rejects["a cause of genre one"] < 0.35, **{"share": share})
+run.claim("it seldom sees the cause of genre one", rejects["a cause of genre one"] < 0.35)
 
 # %% [markdown]
 # The check is no fool: it rejects one factor where there are two in {glue:text}`rejects_two:.0%` of draws. Where
@@ -521,8 +525,7 @@ broken = proxy_table.loc[["z sells", "w and z share noise", "t moves w"]]
 run.claim("each broken assumption costs coverage", (broken["coverage"] < 0.6).all(), **broken["coverage"])
 run.claim("and none of them is flagged", (broken["flagged"] == 0).all())
 run.claim("the weak proxy is flagged in most draws", proxy_table.loc["z is weak", "flagged"] > 0.9)
-near = abs(mean_error) < (answers["columns"] - ato) / 3
-run.claim("over weeks two proxies come three times as near as the columns", near, error=mean_error)
+run.claim("over weeks two proxies come three times as near", abs(mean_error) < (answers["columns"] - ato) / 3)
 run.claim("the shop's intervals hold the truth in most weeks", sum(e.covers(ato) for e in shop_runs) >= 9)
 
 # %% [markdown]
@@ -556,6 +559,7 @@ def coin(logit, value):
     return -nn.functional.binary_cross_entropy_with_logits(logit, value, reduction="none").sum(1)
 
 
+# %%
 class CEVAE(nn.Module):
     """Encoder of z from (x, t, y); decoders of x, t, y from z; guesses of t and y from x."""
 
@@ -718,7 +722,6 @@ if infants is not None:
 #   fail as above. Use two sources that can't copy from each other.
 # - **The ranker reads the proxy.** If the prompt that ranks sees the summary, the summary moves $T$. That is allowed
 #   for $Z$. It isn't for $W$, unless the ranker's own input is a column.
-# - **A held-out likelihood is not a licence.** A better model of what was shown says nothing on what sells.
 #
 # ## Exercises
 #
@@ -762,8 +765,7 @@ check("latent/03.1", update_items)
 def deconfounder(A, y):
     """Return the effect of one display of the first genre, a float."""
     # BEGIN SOLUTION
-    design = np.column_stack([A[:, 0], A.sum(axis=1), np.ones(len(y))])
-    return np.linalg.lstsq(design, y, rcond=None)[0][0]
+    return np.linalg.lstsq(np.column_stack([A[:, 0], A.sum(axis=1), np.ones(len(y))]), y, rcond=None)[0][0]
     # END SOLUTION
 
 
@@ -787,10 +789,9 @@ check("latent/03.2", deconfounder)
 def effect_by_proxies(y, t, w, z):
     """Return the effect of t, a float."""
     # BEGIN SOLUTION
-    one = np.ones(len(y))
-    first = np.column_stack([t, z, one])
+    first = np.column_stack([t, z, np.ones(len(y))])
     predicted = first @ np.linalg.lstsq(first, w, rcond=None)[0]
-    return np.linalg.lstsq(np.column_stack([t, predicted, one]), y, rcond=None)[0][0]
+    return np.linalg.lstsq(np.column_stack([t, predicted, first[:, 2]]), y, rcond=None)[0][0]
     # END SOLUTION
 
 
@@ -895,6 +896,5 @@ quiz(
 #
 # - {cite:t}`wang2018deconfounded` and {cite:t}`wang2019blessings`: the method, from its authors.
 # - {cite:t}`grimmer2023naive`: the critique, with every published analysis run again.
-# - {cite:t}`damour2019multi`: two counterexamples that fit on a page.
 # - {cite:t}`tchetgentchetgen2020introduction`: proximal inference beyond straight lines.
 # - {cite:t}`rissanen2021critical`: where CEVAE is right and where it isn't.
