@@ -303,7 +303,6 @@ for ax, (name, frame), title in zip(axes, runs.items(), titles, strict=True):
     ax.set_ylim(2.6, -0.6)
     ax.set_title(f"{title}: {name.replace(chr(10), ' ')}", fontsize=9.5, loc="left")
 axes[-1].set_xlabel("error: estimate minus true effect of a display")
-fig.tight_layout()
 plots.show(
     fig,
     alt="Four panels of errors, with bars over the middle nine tenths. Many genres and few users: all three centre "
