@@ -87,6 +87,7 @@ def parts_of(
     clusters: ArrayLike | None,
     se: str,
     like: str = "y",
+    names: tuple[str, str] = ("t", "z"),
 ) -> Parts:
     """Return checked inputs with the constant and the covariates taken out of all three."""
     _validate.one_of(se, "se", ("robust", "classical"))
@@ -105,8 +106,8 @@ def parts_of(
         )
     basis = np.linalg.qr(W)[0]
     out = [a - basis @ (basis.T @ a) for a in (outcome, dose, tools)]
-    _refuse_flat(out[1][:, None], dose[:, None], "t")
-    _refuse_flat(out[2], tools, "z")
+    _refuse_flat(out[1][:, None], dose[:, None], names[0])
+    _refuse_flat(out[2], tools, names[1])
     return Parts(out[0], out[1], out[2], codes, W.shape[1])
 
 

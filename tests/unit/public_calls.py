@@ -27,6 +27,7 @@ from causalrec_lib import (
     doubly_robust,
     effects,
     estimate,
+    factors,
     graphs,
     heterogeneity,
     instruments,
@@ -64,6 +65,7 @@ RESULTS = {
     discovery.ProposalScore: "made by score_proposals",
     doubly_robust.Nuisances: "made by cross_fit",
     graphs.Independence: "made by implied_independences",
+    factors.PoissonFactors: "made by poisson_factorisation",
     instruments.FirstStage: "made by first_stage",
     matching.Matches: "made by match",
     refutation.Controls: "made by negative_controls",
@@ -540,6 +542,28 @@ add(
     structural.mediation_sensitivity,
     **MEDIATED,
     correlations=say.thing((-0.5, 0.0, 0.5), turned=(0.5, 0.0), beyond=(0.0, 1.0), holed=(np.nan, 0.5), none=()),
+)
+
+# Factors --------------------------------------------------------------------------------------------------------
+
+PROXY = Y + np.arange(N) % 7
+add(
+    factors.proximal_two_stage,
+    y=say.vector(Y),
+    t=say.vector(MOVED),
+    w=say.vector(PROXY),
+    min_f=say.number(0.0, -1.0),
+    **WITH_PUSH,
+    **JUDGED,
+    **COMMON,
+)
+add(
+    factors.poisson_factorisation,
+    counts=say.table(np.arange(1.0, 13.0).reshape(4, 3), partner=False),
+    k=say.whole(2, 0, 5),
+    seed=say.whole(0, -1),
+    sweeps=say.whole(5, 0),
+    tol=say.number(1e-7, -1.0),
 )
 
 # Trees ----------------------------------------------------------------------------------------------------------
