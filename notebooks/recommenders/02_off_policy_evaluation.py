@@ -175,7 +175,7 @@ try:
     refused = ""
 except EstimateRefused as refusal:
     refused = f"{type(refusal).__name__}: {refusal}"
-print(refused)
+print("top item:", refused)
 pd.DataFrame(card).T.round(2)
 
 # %% tags=["hide-input"]
@@ -304,6 +304,8 @@ best, robust = better.loc["sharp, all columns: DM"], better.loc["sharp, all colu
 run.record("full_dm_rmse", best["rmse"], kind="stochastic", mc_se=best["rmse_mc_se"])
 run.record("full_dr_rmse", robust["rmse"], kind="stochastic", mc_se=robust["rmse_mc_se"])
 run.claim("with all columns the model alone wins", best["rmse"] < 0.6 * robust["rmse"])
+run.claim("DR's intervals hold the truth with this model too", robust["coverage"] > 0.82, share=robust["coverage"])
+run.claim("DM's still don't", best["coverage"] < 0.6, share=best["coverage"])
 
 # %% [markdown]
 # With all columns DM's error is {glue:text}`full_dm_rmse:.4f`, DR's {glue:text}`full_dr_rmse:.4f`: here DR *loses*. A
@@ -454,6 +456,7 @@ for name, key in (("normal", "normal"), ("bootstrap", "bootstrap"), ("Bernstein"
 run.claim("Bernstein always covers", few.loc["Bernstein", "covers"] > 0.99)
 ratio = few.loc["Bernstein", "width"] / few.loc["normal", "width"]
 run.claim("and is far wider", ratio > 2, ratio=ratio)
+run.claim("normal and bootstrap cover too seldom", max(few.loc[["normal", "bootstrap"], "covers"]) < 0.95)
 run.claim(
     "normal and bootstrap are near each other",
     abs(few.loc["normal", "width"] / few.loc["bootstrap", "width"] - 1) < 0.1,
@@ -461,10 +464,10 @@ run.claim(
 run.claim("the normal interval is wide as well", few.loc["normal", "width"] > 0.5 * few_truth)
 
 # %% [markdown]
-# Normal and bootstrap cover {glue:text}`few_normal:.0%` and {glue:text}`few_bootstrap:.0%`; their width is
-# {glue:text}`few_normal_width:.0%` of the rate itself. The Bernstein bound covers {glue:text}`few_bernstein:.0%` and
-# is {glue:text}`few_bernstein_width:.1f` times as wide as the rate is high. So no interval makes forty clicks decide
-# between two rankers that differ by a tenth.
+# Normal and bootstrap cover too seldom, {glue:text}`few_normal:.0%` and {glue:text}`few_bootstrap:.0%`; their width
+# is {glue:text}`few_normal_width:.0%` of the rate itself. The Bernstein bound covers {glue:text}`few_bernstein:.0%`
+# and is {glue:text}`few_bernstein_width:.1f` times as wide as the rate is high. So no interval makes forty clicks
+# decide between two rankers that differ by a tenth.
 #
 # ## Rankings
 #
@@ -495,6 +498,7 @@ def given_above(logits, chosen):
     return np.stack(out, axis=1)
 
 
+# %%
 def slates(seed, n=1_000, temperature=0.5):
     """Three estimates of a sharper slate policy from one log, less its exact value."""
     how = {"n_sessions": n, "slate_size": 3, "seed": seed}
@@ -595,7 +599,8 @@ try:
     said_too = "nothing"
 except EstimateRefused as refusal:
     said_too = f"{type(refusal).__name__}: {refusal}"
-print(said, said_too, sep="\n")
+print("wrong propensities:", said)
+print("deterministic logger:", said_too)
 run.claim("wrong propensities are refused", said != "nothing")
 run.claim("a deterministic logger is refused", "deterministic" in said_too, said=said_too)
 
@@ -630,7 +635,7 @@ run.claim(
 # today's is {glue:text}`log_lift:.3f`: it shows people what they buy anyway. The most popular item has a value of
 # {glue:text}`popular_value:.3f` and a lift of {glue:text}`popular_lift:.3f`: shown, it sells *less*. Off-policy
 # evaluation answered Mara's question perfectly. It was the wrong question, and
-# a log of one-item rounds can't answer the right one: nobody was shown nothing.
+# a log that keeps only what happened to the shown item can't answer the right one.
 #
 # ## What this means for a language-model recommender
 #

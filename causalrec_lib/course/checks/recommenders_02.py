@@ -101,7 +101,7 @@ def check_clipped(answer: Answer) -> None:
         known = {
             "Rounds are dropped, and the mean is over the rest.": (w[kept] * y[kept]).mean(),
             "Large weights are set to zero: cut them down to M.": (np.where(kept, w, 0) * y).mean(),
-            "That is not clipped.": (w * y).mean(),
+            "No weight is clipped: compare each with M.": (w * y).mean(),
         }
         return (y, pi, e, M), (np.minimum(w, M) * y).mean(), known
 
