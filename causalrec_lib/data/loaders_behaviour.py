@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from causalrec_lib.data.loaders import loader, lower, tidy
 
@@ -95,7 +96,12 @@ def _open_bandit_log(folder: Path, policy: str, campaign: str) -> pd.DataFrame:
 
 @loader("open_bandit_small")
 def _open_bandit_small(folder: Path, table: str) -> pd.DataFrame:
-    """Read `all` six logs stacked, one log such as `random_men` with its affinities, or `items_men`."""
+    """Read `all` six logs stacked, one log such as `random_men` with its affinities, `items_men`, or `bts_prior`."""
+    if table == "bts_prior":
+        told = yaml.safe_load((folder / "prior_bts.yaml").read_text(encoding="utf-8"))
+        parts = [pd.DataFrame(told[c]).assign(campaign=c).rename_axis("item_id").reset_index() for c in _CAMPAIGNS]
+        raw = pd.concat(parts, ignore_index=True)
+        return tidy(raw, {c: c for c in ("campaign", "item_id", "alpha", "beta")}, ["item_id"], ["campaign"])
     if table.startswith("items_"):
         raw = pd.read_csv(folder / f"{table}.csv", index_col=0)
         labels = [f"item_feature_{i}" for i in range(1, 4)]

@@ -33,6 +33,7 @@ from causalrec_lib import (
     instruments,
     matching,
     plots,
+    policy,
     refutation,
     sensitivity,
     simulation,
@@ -635,6 +636,53 @@ add(
     shares=say.thing((0.2, 0.5, 1.0), turned=(0.5, 0.2), beyond=(0.5, 1.2), zero=(0.0, 0.5), holed=(np.nan, 1.0)),
     draws=say.whole(5, 1, 0, -3),
     seed=say.whole(0, -1),
+)
+
+# Off-policy evaluation --------------------------------------------------------------------------------------------
+
+CHANCES = np.tile([0.5, 0.3, 0.2], (N, 1))
+TAKEN = np.arange(N) % 3
+ROUNDS = {
+    "y": say.vector(T),
+    "target": say.vector(0.2 + 0.5 * E, bad=(-0.1, 1.5)),
+    "e": say.vector(E, bad=(0.0, -0.1, 1.5)),
+    "q": say.vector(E),
+    "v": say.vector(E),
+}
+PLACE = np.tile([1.0, 2.0], N // 2)
+add(policy.at_actions, probabilities=say.table(CHANCES), actions=say.vector(TAKEN, bad=(-1.0, 3.0, 0.5)))
+add(policy.uncovered, target=say.table(CHANCES), logging=say.table(CHANCES))
+add(
+    policy.off_policy_value,
+    **ROUNDS,
+    estimator=say.option("SWITCH-DR"),
+    threshold=say.number(5.0, 0.0, -1.0),
+    clusters=CLUSTERS,
+    **JUDGED,
+    **COMMON,
+)
+add(
+    policy.thresholds,
+    **ROUNDS,
+    estimator=say.option("DRos"),
+    candidates=say.vector([1.0, 5.0], partner=False, bad=(0.0, -1.0), turned=np.array([5.0, 1.0])),
+)
+add(
+    policy.bernstein,
+    rows=say.vector(E, partner=False, bad=(2.0, -1.0)),
+    low=say.number(0.0),
+    high=say.number(1.0, 0.0, -1.0),
+    level=LEVEL,
+)
+add(
+    policy.slate_value,
+    y=say.vector(T),
+    ratio=say.weights(E),
+    session=say.labels(USER, optional=False),
+    position=say.vector(PLACE, bad=(0.0, 1.5)),
+    estimator=say.option("RIPS"),
+    **JUDGED,
+    **COMMON,
 )
 
 # Simulation -----------------------------------------------------------------------------------------------------

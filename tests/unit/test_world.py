@@ -314,6 +314,13 @@ def test_events_are_dirty_in_the_ways_that_their_labels_say(world):
     assert events["event"].value_counts().index.tolist() == ["impression", "click", "purchase"]
 
 
+def test_scores_are_those_of_the_logs(world):
+    log, pool = world.bandit_log(200, seed=1), world.slate_candidates(20, seed=2)
+    assert world.scores.shape == world.shape
+    for rows in (log, pool):
+        assert np.allclose(world.scores[rows["user"], rows["item"]], rows["score"], atol=1e-5)
+
+
 def test_friends_are_a_symmetric_graph_of_people_with_like_hidden_taste():
     w = make_world(500, 20, text="templates", interference=0.2)
     g = w.friends

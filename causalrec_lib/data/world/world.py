@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 from scipy import sparse
 
@@ -84,6 +85,17 @@ class World(Platform, Studies):
         Chapter: concepts/01_why_causal
         """
         return self.core.items.drop(columns=[c for c in logs.HIDDEN_COLUMNS if c in self.core.items])
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """Return the platform's score of every pair, an array of shape (n_users, n_items): the `score` of its logs.
+
+        Notes
+        -----
+        Chapter: recommenders/02_off_policy_evaluation
+        """
+        n, k = self.core.shape
+        return np.asarray(self.core.pairs(np.arange(n)[:, None], np.arange(k)[None, :]).S, dtype=float)
 
     @cached_property
     def reviews(self) -> pd.DataFrame:
