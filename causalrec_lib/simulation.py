@@ -140,8 +140,8 @@ def summary(runs: pd.DataFrame, *, answers_only: bool = True) -> pd.DataFrame:
     -------
     DataFrame
         One row an estimator: runs, refused (share of runs), then among the answers bias, bias_mc_se, sd (the real
-        scatter), mean_se (what the method reports), rmse, coverage, coverage_mc_se (at the coverage found, but never
-        less than with one miss). NaN where fewer than two answers are left.
+        scatter), mean_se (what the method reports), rmse, rmse_mc_se, coverage, coverage_mc_se (at the coverage
+        found, but never less than with one miss). NaN where fewer than two answers are left.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def summary(runs: pd.DataFrame, *, answers_only: bool = True) -> pd.DataFrame:
 
 
 def _among(answers: pd.DataFrame) -> dict[str, float]:
-    names = ("bias", "bias_mc_se", "sd", "mean_se", "rmse", "coverage", "coverage_mc_se")
+    names = ("bias", "bias_mc_se", "sd", "mean_se", "rmse", "rmse_mc_se", "coverage", "coverage_mc_se")
     n = len(answers)
     if n < 2:
         return dict.fromkeys(names, np.nan)
@@ -188,6 +188,7 @@ def _among(answers: pd.DataFrame) -> dict[str, float]:
         sd,
         answers["se"].mean(),
         rmse,
+        float((error**2).std()) / (2 * rmse * np.sqrt(n)) if rmse else 0.0,
         covers,
         np.sqrt(inside * (1 - inside) / n),
     )

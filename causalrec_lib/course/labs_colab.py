@@ -9,7 +9,7 @@ from pathlib import Path
 from causalrec_lib.course.chapters import imported
 
 _PLUMBING = ("causalrec_lib.course", "causalrec_lib.data")
-EXTRAS = {"causal": ("dowhy", "econml")}
+EXTRAS = {"causal": ("dowhy", "econml", "semopy")}
 
 
 def extras(sources: Iterable[str]) -> list[str]:

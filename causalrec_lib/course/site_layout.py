@@ -30,6 +30,7 @@ REFERENCE = (
     "glossary",
     "chapters/reference/errata",
     "chapters/reference/ledger",
+    "chapters/reference/coverage",
     "chapters/data/index",
     "chapters/reference/status",
     "tools",

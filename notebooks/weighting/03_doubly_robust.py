@@ -361,7 +361,7 @@ pd.DataFrame(
     {n: (a.value, a.se, ", ".join(a.broken_rules) or "-") for n, a in
      {"crude": crude, "lines": lines, "squares": curves, "boosted": combined}.items()},
     index=["thousand dollars", "standard error", "stopped by"],
-).T  # fmt: skip
+).T.infer_objects().round(3)  # fmt: skip
 
 # %% tags=["hide-input"]
 values = np.array([a.value for a in splits])
@@ -503,7 +503,7 @@ for survey, frame in surveys.items():
     jobs[f"{survey}: double ML"] = doubly_robust.partially_linear(pay, trained, x, seed=run.seed)
 jobs_table = pd.DataFrame({n: (a.value, a.se, ", ".join(a.broken_rules) or "-") for n, a in jobs.items()},
                           index=["dollars", "standard error", "stopped by"]).T  # fmt: skip
-jobs_table
+jobs_table.infer_objects().round(1)
 
 # %% tags=["hide-input"]
 run.record("experiment", experiment)

@@ -19,7 +19,7 @@ SECTIONS = (
 )
 OPENING = ("You will be able to", "Before you start", "Time", "Data")
 META = {"kind", "reading_minutes", "exercise_minutes", "data", "optional_data", "max_seconds", "after"}
-LONGEST = {"language": 150, "latent": 150}
+LONGEST = {"language": 150, "latent": 150, "reference": 120}
 PLACEHOLDER = "REPLACE:"
 
 Rule = Callable[[Chapter], list[str]]

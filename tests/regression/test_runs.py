@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from causalrec_lib.course import chapters, records
+from tests.course.form import LONGEST
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_MB = 4096
@@ -21,7 +22,7 @@ def run_facts(chapter):
 def test_time_and_memory(chapter):
     facts = run_facts(chapter.id)
     limit = chapter.meta["max_seconds"]
-    assert limit <= (150 if chapter.part in ("language", "latent") else 60)
+    assert limit <= LONGEST.get(chapter.part, 60)
     # processor time: on cores that other work shares, the clock says how busy they are
     assert facts["cpu_seconds"] <= limit, f"{chapter.id} took {facts['cpu_seconds']} s, declared {limit}"
     assert facts["peak_mb"] <= MAX_MB

@@ -28,12 +28,14 @@ from causalrec_lib import (
     estimate,
     factors,
     graphs,
+    heterogeneity,
     instruments,
     matching,
     plots,
     refutation,
     sensitivity,
     simulation,
+    structural,
     trees,
     weighting,
 )
@@ -540,6 +542,27 @@ add(
     tol=say.number(1e-7, -1.0),
 )
 
+# Structural models ----------------------------------------------------------------------------------------------
+
+ARROWS = np.array([[0.0, 0.0], [0.5, 0.0]])
+MEDIATED = {
+    "y": say.vector(Y),
+    "t": say.binary(T),
+    "mediator": say.vector(np.roll(X[:, 0], 1) + T),
+    "X": say.table(X, design=True, optional=True),
+}
+add(
+    structural.implied_covariance,
+    effects=say.table(ARROWS),
+    noise=say.table(np.array([[1.0, 0.2], [0.2, 1.0]])),
+)
+add(structural.mediation, **MEDIATED, interact=say.flag(), clusters=CLUSTERS, **COMMON)
+add(
+    structural.mediation_sensitivity,
+    **MEDIATED,
+    correlations=say.thing((-0.5, 0.0, 0.5), turned=(0.5, 0.0), beyond=(0.0, 1.0), holed=(np.nan, 0.5), none=()),
+)
+
 # Trees ----------------------------------------------------------------------------------------------------------
 
 TREE = trees.causal_tree(Y, T, X, min_leaf=2, pruned=False, max_leaves=3)
@@ -580,6 +603,35 @@ add(
     unit=say.words("sales"),
     rows=say.words("pairs"),
     xlabel=say.words("effect"),
+)
+
+# Heterogeneity ----------------------------------------------------------------------------------------------------
+
+JUDGED_EFFECTS = {
+    "y": say.vector(Y),
+    "t": say.binary(T),
+    "predicted": say.vector(X[:, 0]),
+    "y_hat": say.vector(X[:, 1]),
+    "e": say.propensities(E),
+}
+add(heterogeneity.pehe, effect=say.vector(X[:, 0]), predicted=say.vector(X[:, 1]))
+add(heterogeneity.r_losses, **JUDGED_EFFECTS)
+add(heterogeneity.calibration, **JUDGED_EFFECTS, clusters=CLUSTERS, level=LEVEL)
+add(
+    heterogeneity.rate,
+    scores=say.vector(Y),
+    priority=say.vector(X[:, 0]),
+    weighting=say.option("autoc"),
+    clusters=CLUSTERS,
+    **COMMON,
+)
+add(
+    heterogeneity.targeting_curve,
+    scores=say.vector(Y),
+    priority=say.vector(X[:, 0]),
+    shares=say.thing((0.2, 0.5, 1.0), turned=(0.5, 0.2), beyond=(0.5, 1.2), zero=(0.0, 0.5), holed=(np.nan, 1.0)),
+    draws=say.whole(5, 1, 0, -3),
+    seed=say.whole(0, -1),
 )
 
 # Simulation -----------------------------------------------------------------------------------------------------
