@@ -107,7 +107,7 @@ run.claim(
 # $$V(\pi) = E[w\,Y] = E\Big[\textstyle\sum_a \pi(a \mid x)\, q(x, a)\Big], \qquad q(x, a) = E[Y \mid x, a].$$
 #
 # The first is weighting (IPS), the second a model of rewards (the *direct method*, DM). DR puts them together
-# {cite:p}`dudik2011doubly`. Dividing by the weights' sum is SNIPS {cite:p}`swaminathan2015self`; leaving out
+# {cite:p}`dudik2011doubly`. Dividing by the weights' sum is SNIPS {cite:p}`schnabel2016recommendations`; leaving out
 # corrections with too large a weight is SWITCH {cite:p}`wang2017optimal`; shrinking them smoothly is DRos
 # {cite:p}`su2020doubly`.
 
