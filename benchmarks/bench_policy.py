@@ -1,0 +1,45 @@
+"""Off-policy evaluation of eight estimators on a million rounds with a hundred actions: bar 20 s, 4 GB."""
+
+import resource
+import time
+
+import numpy as np
+import torch
+
+from causalrec_lib.policy import NEEDS_THRESHOLD, at_actions, off_policy_value
+
+ROUNDS, ACTIONS = 1_000_000, 100
+NAMES = ("DM", "IPS", "SNIPS", "clipped IPS", "DR", "SNDR", "SWITCH-DR", "DRos")
+
+
+def main() -> None:
+    """Print seconds, memory, and the ratio to a loop over batches in torch."""
+    rng = np.random.default_rng(0)
+    target = rng.random((ROUNDS, ACTIONS))
+    target /= target.sum(axis=1, keepdims=True)
+    q = rng.random((ROUNDS, ACTIONS), dtype=np.float32)
+    a, y = rng.integers(0, ACTIONS, ROUNDS), (rng.random(ROUNDS) < 0.1).astype(float)
+    e = np.full(ROUNDS, 1 / ACTIONS)
+    started = time.perf_counter()
+    pi, of_action, v = at_actions(target, a), q[np.arange(ROUNDS), a], np.einsum("ij,ij->i", target, q)
+    for name in NAMES:
+        cut = 2.0 if name in NEEDS_THRESHOLD else None
+        off_policy_value(y, pi, e, of_action, v, estimator=name, threshold=cut, refuse="flag")
+    ours = time.perf_counter() - started
+    started, total = time.perf_counter(), torch.zeros(3, dtype=torch.float64)
+    for start in range(0, ROUNDS, 1_000):
+        rows = slice(start, start + 1_000)
+        p, m = torch.from_numpy(target[rows]), torch.from_numpy(q[rows]).double()
+        act, reward = torch.from_numpy(a[rows])[:, None], torch.from_numpy(y[rows])
+        w = p.gather(1, act)[:, 0] * ACTIONS
+        model = (p * m).sum(dim=1)
+        remainder = w * (reward - m.gather(1, act)[:, 0])
+        total += torch.stack([(w * reward).sum(), model.sum(), (model + remainder).sum()])
+    loop = time.perf_counter() - started
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"eight estimators with errors and checks: {ours:.2f} s (bar 20), peak {memory:.1f} GB (bar 4)")
+    print(f"torch, a loop over batches, IPS, DM and DR without errors: {loop:.2f} s; ratio {ours / loop:.2f}")
+
+
+if __name__ == "__main__":
+    main()
