@@ -214,14 +214,14 @@ samples = simulation.repeat(clinic, run.progress(run.seeds(n_samples, "samples")
 # %% [markdown]
 # ## Verdicts
 #
-# Each row: the mean error with its Monte-Carlo error, the root mean squared error, the real scatter beside the
-# standard error that the method reports, and the share of intervals that hold the truth. Estimates that a rule of
+# Each row: the share of intervals that hold the truth, the mean error, the root mean squared error, each with its
+# Monte-Carlo error; then the real scatter beside the standard error that the method reports. Estimates that a rule of
 # their report card flags are counted like the others; `refused` is their share.
 
 # %%
 places = {"the shop": weeks, "the second simulator": samples}
 held = {place: simulation.summary(table, answers_only=False) for place, table in places.items()}
-shown = ["bias", "bias_mc_se", "rmse", "rmse_mc_se", "sd", "mean_se", "coverage", "coverage_mc_se", "refused"]
+shown = ["coverage", "coverage_mc_se", "bias", "bias_mc_se", "rmse", "rmse_mc_se", "sd", "mean_se", "refused"]
 held["the shop"][shown].round(4)
 
 # %%
