@@ -244,7 +244,7 @@ plots.show(
     "model alone hold the truth and are short. On the right the weighted estimators' ranges are long and lie around "
     "the truth; the model's is short and beside it; SWITCH and DRos lie in between.",
     caption="The picture to keep. Near the log all that weigh do well. Far from it, weights buy an unbiased "
-    "answer with noise, the model (grey) a quiet answer with bias, and the shrunk estimators trade one for the other.",
+    "answer with noise, the model (grey) a quiet one with bias, and the shrunk estimators trade one for the other.",
 )
 run.record("weeks", n_weeks)
 line = held.T
