@@ -105,7 +105,7 @@ def doubly_robust(
     rank: int = 10,
     penalty: float = 10.0,
     rounds: int = 15,
-    passes: int = 2,
+    passes: int = 1,
     seed: int = 0,
 ) -> Factors:
     """Learn ratings and their imputation together, so that either model may be wrong.

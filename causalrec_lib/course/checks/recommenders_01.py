@@ -7,61 +7,122 @@ import numpy as np
 from causalrec_lib.course.check import Answer, Draw, exercise, expect_on_draws
 
 
-def _rows(rng: np.random.Generator, n: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Outcome, treatment and stratum of a few rows; each stratum has both groups."""
-    x, t = np.repeat([0, 1], n // 2), np.tile([0, 1, 1, 0, 1], n // 5)
-    return x + t + rng.normal(size=n), t, rng.permutation(x)
+def _rated(rng: np.random.Generator, n: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """Return the chances of some rated pairs, and errors that are larger where the chance is small."""
+    p = rng.uniform(0.05, 0.7, n)
+    return p, 0.3 + (1 - p) * rng.gamma(2.0, size=n)
 
 
-@exercise("recommenders/01.1", task="REPLACE: the task in one sentence.")
-def check_first(answer: Answer) -> None:
-    """Accept the difference in means, treated minus others."""
+@exercise("recommenders/01.1", task="Write the self-normalised mean.")
+def check_snips(answer: Answer) -> None:
+    """Accept the mean weighted by one over the chance."""
 
     def make(rng: np.random.Generator) -> Draw:
-        y, t, _ = _rows(rng)
-        want = y[t == 1].mean() - y[t == 0].mean()
-        return (y, t), want, {"The sign is turned: treated minus the others, not the other way round.": -want}
+        p, delta = _rated(rng)
+        known = {
+            "That is the mean of the log: a rated pair with a small chance stands for many.": delta.mean(),
+            "Weigh by one over the chance, not by the chance: rare pairs must count more.": np.average(
+                delta, weights=p
+            ),
+            "Divide by the sum of the weights, not by the number of rated pairs.": np.mean(delta / p),
+        }
+        return (delta, p), np.average(delta, weights=1 / p), known
 
     expect_on_draws(
         answer,
         make,
-        hint="REPLACE: a question that teaches. Which two groups does the question compare?",
-        recipe="REPLACE: the way, in words. The mean of y where t is 1, minus the mean where t is 0.",
+        hint="For how many pairs does a rated one stand, and for how many do all of them stand together?",
+        recipe="Sum delta / p over the rated pairs, and divide by the sum of 1 / p.",
     )
 
 
-@exercise("recommenders/01.2", task="REPLACE: the task in one sentence.")
-def check_second(answer: Answer) -> None:
-    """Accept the treated share of each stratum."""
+@exercise("recommenders/01.2", task="Return the naive Bayes chance of each star.")
+def check_bayes(answer: Answer) -> None:
+    """Accept P(r | rated) P(rated) / P(r) for the stars one to five."""
 
     def make(rng: np.random.Generator) -> Draw:
-        _, t, x = _rows(rng)
-        counts = np.array([t[x == 0].sum(), t[x == 1].sum()])
-        shares = np.array([t[x == 0].mean(), t[x == 1].mean()])
-        return (t, x), shares, {"These are counts: divide by the size of the stratum.": counts}
+        stars = np.arange(1, 6)
+        r = np.concatenate([stars, rng.choice(stars, 200, p=[0.05, 0.1, 0.2, 0.25, 0.4])])
+        s = np.concatenate([np.repeat(stars, 8), rng.choice(stars, 60, p=[0.3, 0.3, 0.2, 0.1, 0.1])])
+        n_pairs = int(rng.integers(4_000, 9_000))
+        log = np.array([(r == k).sum() for k in stars])
+        survey = np.array([(s == k).mean() for k in stars])
+        known = {
+            "That is P(stars | rated) over P(stars): the share of pairs that are rated is missing.": log
+            / len(r)
+            / survey,
+            "That is the share of all pairs that are rated with these stars: divide by P(stars).": log / n_pairs,
+            "The survey's counts must be shares: it has fewer rows than there are pairs.": log
+            / (survey * len(s))
+            / n_pairs,
+        }
+        return (r, s, n_pairs), log / (n_pairs * survey), known
 
     expect_on_draws(
         answer,
         make,
-        hint="REPLACE: a question that teaches. A share of what?",
-        recipe="REPLACE: the way, in words. A share is a mean of zeros and ones within a value of x.",
+        hint="Of all pairs that have two stars, how many would there be by the survey, and how many are in the log?",
+        recipe="For each star: count it in the log; divide by n_pairs times its share in the survey.",
     )
 
 
-@exercise("recommenders/01.3", task="REPLACE: the task in one sentence.")
-def check_third(answer: Answer) -> None:
-    """Accept the average over all rows."""
+@exercise("recommenders/01.3", task="Return the paired difference and its standard error.")
+def check_compare(answer: Answer) -> None:
+    """Accept the SNIPS mean of a - b with its design-based error."""
 
     def make(rng: np.random.Generator) -> Draw:
-        effects, n_rows = rng.normal(size=3), rng.integers(20, 60, 3)
-        treated = rng.integers(5, 20, 3)
-        on_treated = np.average(effects, weights=treated)
-        known = {"That is the effect on the treated: weight by all rows instead.": on_treated}
-        return (effects, n_rows, treated), np.average(effects, weights=n_rows), known
+        p, a = _rated(rng)
+        b = 0.8 * a + rng.normal(scale=0.2, size=len(a))
+        w = 1 / p
+
+        def with_error(delta: np.ndarray) -> np.ndarray:
+            value = np.average(delta, weights=w)
+            return np.array([value, np.sqrt(np.sum((1 - p) * (w * (delta - value)) ** 2)) / w.sum()])
+
+        value, right = with_error(a - b)
+        apart = np.hypot(with_error(a)[1], with_error(b)[1])
+        without = np.sqrt(np.sum((w * (a - b - value)) ** 2)) / w.sum()
+        known = {
+            "Both models erred on the same pairs: take the difference first, then its error.": np.array(
+                [value, apart]
+            ),
+            "The factor 1 - p is missing: a pair that is rated for sure adds no error.": np.array([value, without]),
+            "The sign is turned: a minus b.": np.array([-value, right]),
+        }
+        return (a, b, p), np.array([value, right]), known
 
     expect_on_draws(
         answer,
         make,
-        hint="REPLACE: a question that teaches. Whom is the average about?",
-        recipe="REPLACE: the way, in words. Each stratum counts by its share of all rows.",
+        hint="Which single number of a rated pair is the question about?",
+        recipe="delta = a - b; its weighted mean v; then the root of the sum of (1 - p) (w (delta - v))^2, over sum w.",
+    )
+
+
+@exercise("recommenders/01.4", task="Mend the doubly robust estimate of an error.")
+def check_doubly_robust(answer: Answer) -> None:
+    """Accept the mean of the imputed errors plus the weighted residuals over all pairs."""
+
+    def make(rng: np.random.Generator) -> Draw:
+        chance = rng.uniform(0.2, 0.8, (12, 10))
+        truth = 0.3 + (1 - chance) * rng.gamma(2.0, size=chance.shape)
+        seen = rng.random(chance.shape) < chance
+        imputed = 0.6 * truth + rng.uniform(size=chance.shape)
+        e, p = truth[seen], chance[seen]
+        rest = (e - imputed[seen]) / p
+        base = imputed.mean()
+        known = {
+            "That is the colleague's: the weighted residuals stand for all pairs, so divide by all.": base
+            + rest.mean(),
+            "The residuals must be weighted by one over the chance.": base + (e - imputed[seen]).sum() / imputed.size,
+            "The imputed errors of the rated pairs are left in: weigh e minus imputed.": base
+            + np.sum(e / p) / imputed.size,
+        }
+        return (imputed, seen, e, p), base + rest.sum() / imputed.size, known
+
+    expect_on_draws(
+        answer,
+        make,
+        hint="Set the imputation to zero. The sum of e / p over the rated pairs estimates a sum over which pairs?",
+        recipe="Add to the mean of imputed the sum of (e - imputed[seen]) / p, divided by the number of all pairs.",
     )

@@ -2,18 +2,36 @@
 
 import numpy as np
 
-# REPLACE: the mistakes that a reader would really make. Each must be refused, with a hint of its own.
+
+def shares(x):
+    return np.array([(x == k).mean() for k in range(1, 6)])
+
+
+def spread(delta, p, factor):
+    w = 1 / p
+    value = np.average(delta, weights=w)
+    return value, np.sqrt(np.sum(factor * (w * (delta - value)) ** 2)) / w.sum()
+
+
 WRONG = {
     "recommenders/01.1": [
-        lambda y, t: y[t == 0].mean() - y[t == 1].mean(),
-        lambda y, t: y[t == 1].mean(),
+        lambda delta, p: delta.mean(),
+        lambda delta, p: np.mean(delta / p),
+        lambda delta, p: np.average(delta, weights=p),
     ],
     "recommenders/01.2": [
-        lambda t, x: np.array([t[x == 0].sum(), t[x == 1].sum()]),
-        lambda t, x: np.array([x[t == 0].mean(), x[t == 1].mean()]),
+        lambda r, s, n_pairs: shares(r) / shares(s),
+        lambda r, s, n_pairs: shares(r) * len(r) / n_pairs,
+        lambda r, s, n_pairs: shares(s) / shares(r) * len(r) / n_pairs,
     ],
     "recommenders/01.3": [
-        lambda effects, n_rows, n_treated: np.average(effects, weights=n_treated),
-        lambda effects, n_rows, n_treated: np.mean(effects),
+        lambda a, b, p: np.array(spread(a - b, p, np.ones(len(p)))),
+        lambda a, b, p: np.array([spread(a - b, p, 1)[0], np.hypot(spread(a, p, 1 - p)[1], spread(b, p, 1 - p)[1])]),
+        lambda a, b, p: np.array([(a - b).mean(), (a - b).std() / np.sqrt(len(a))]),
+    ],
+    "recommenders/01.4": [
+        lambda imputed, seen, e, p: imputed.mean() + np.mean((e - imputed[seen]) / p),
+        lambda imputed, seen, e, p: imputed.mean() + np.sum(e - imputed[seen]) / imputed.size,
+        lambda imputed, seen, e, p: np.sum(e / p) / imputed.size,
     ],
 }
