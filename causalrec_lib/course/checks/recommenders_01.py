@@ -83,9 +83,7 @@ def check_compare(answer: Answer) -> None:
         apart = np.hypot(with_error(a)[1], with_error(b)[1])
         without = np.sqrt(np.sum((w * (a - b - value)) ** 2)) / w.sum()
         known = {
-            "Both models erred on the same pairs: take the difference first, then its error.": np.array(
-                [value, apart]
-            ),
+            "Both models erred on the same pairs: take the difference first.": np.array([value, apart]),
             "The factor 1 - p is missing: a pair that is rated for sure adds no error.": np.array([value, without]),
             "The sign is turned: a minus b.": np.array([-value, right]),
         }
@@ -95,7 +93,7 @@ def check_compare(answer: Answer) -> None:
         answer,
         make,
         hint="Which single number of a rated pair is the question about?",
-        recipe="delta = a - b; its weighted mean v; then the root of the sum of (1 - p) (w (delta - v))^2, over sum w.",
+        recipe="delta = a - b; its weighted mean v; then the root of the sum of (1-p) (w (delta-v))^2, over sum w.",
     )
 
 
