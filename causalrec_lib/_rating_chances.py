@@ -180,7 +180,9 @@ def poisson(
     _validate.integer(rank, "rank", 1)
     _validate.integer(rounds, "rounds", 1)
     _validate.integer(seed, "seed", 0, 2**32 - 1)
-    u, i, ones, sides = cells(users, items, np.ones(len(_validate.vector(users, "users"))), shape)
+    n = len(_validate.vector(users, "users"))
+    _validate.vector(items, "items", n, "users")
+    u, i, ones, sides = cells(users, items, np.ones(n), shape)
     pattern = sparse.csr_matrix((ones, (u, i)), shape=sides)
     model = NMF(
         rank, beta_loss="kullback-leibler", solver="mu", init="random", max_iter=rounds, tol=0, random_state=seed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -183,7 +182,8 @@ def penalty_risk(
     folds: int = 4,
     seed: int = 0,
     learner: Callable[..., Factors] = factorise,
-    **options: Any,
+    rank: int = 10,
+    rounds: int = 15,
 ) -> pd.Series:
     """Return the cross-validated squared error of each penalty, held-out ratings weighted by 1 / p.
 
@@ -208,8 +208,10 @@ def penalty_risk(
         Seed of the folds and of the starts.
     learner : function
         `factorise` or `doubly_robust`.
-    **options
-        Other arguments of the learner, for example `rank`.
+    rank : int
+        Number of factors.
+    rounds : int
+        Rounds of alternating least squares.
 
     Returns
     -------
@@ -238,11 +240,14 @@ def penalty_risk(
     _validate.integer(folds, "folds", 2, len(y))
     _validate.integer(seed, "seed", 0, 2**32 - 1)
     _validate.function(learner, "learner")
+    _validate.integer(rank, "rank", 1)
+    _validate.integer(rounds, "rounds", 1)
+    how = {"rank": rank, "rounds": rounds}
     fold = np.random.default_rng(seed).permutation(len(y)) % folds
     risk = np.zeros(len(grid))
     for k in range(folds):
         a, b = fold != k, fold == k
         for j, penalty in enumerate(grid):
-            model = learner(u[a], i[a], y[a], sides, p=chance[a], penalty=float(penalty), seed=seed, **options)
+            model = learner(u[a], i[a], y[a], sides, p=chance[a], penalty=float(penalty), seed=seed, **how)
             risk[j] += np.average((model.predict(u[b], i[b]) - y[b]) ** 2, weights=1 / chance[b]) / folds
     return pd.Series(risk, index=pd.Index(grid, name="penalty"), name="risk")

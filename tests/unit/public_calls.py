@@ -570,6 +570,8 @@ add(
     rounds=say.whole(5, 0),
     seed=say.whole(0, -1),
 )
+LEARNED = exposure.factorise(np.arange(N) // 8, np.arange(N) % 8, 1.0 + np.arange(N) % 5, (N // 8 + 1, 9), rank=2)
+add(exposure.Factors.predict, LEARNED.predict, **RATED)
 add(exposure.factorise, **STARRED, p=CHANCES, **FITTED)
 add(exposure.doubly_robust, **STARRED, p=CHANCES, **FITTED, passes=say.whole(1, 0))
 add(
@@ -580,7 +582,8 @@ add(
     folds=say.whole(2, 0, 1),
     seed=say.whole(0, -1),
     learner=say.thing(exposure.factorise),
-    options=say.anything({}),
+    rank=FITTED["rank"],
+    rounds=FITTED["rounds"],
 )
 
 # Structural models ----------------------------------------------------------------------------------------------

@@ -13,30 +13,7 @@ def _rated(rng: np.random.Generator, n: int = 60) -> tuple[np.ndarray, np.ndarra
     return p, 0.3 + (1 - p) * rng.gamma(2.0, size=n)
 
 
-@exercise("recommenders/01.1", task="Write the self-normalised mean.")
-def check_snips(answer: Answer) -> None:
-    """Accept the mean weighted by one over the chance."""
-
-    def make(rng: np.random.Generator) -> Draw:
-        p, delta = _rated(rng)
-        known = {
-            "That is the mean of the log: a rated pair with a small chance stands for many.": delta.mean(),
-            "Weigh by one over the chance, not by the chance: rare pairs must count more.": np.average(
-                delta, weights=p
-            ),
-            "Divide by the sum of the weights, not by the number of rated pairs.": np.mean(delta / p),
-        }
-        return (delta, p), np.average(delta, weights=1 / p), known
-
-    expect_on_draws(
-        answer,
-        make,
-        hint="For how many pairs does a rated one stand, and for how many do all of them stand together?",
-        recipe="Sum delta / p over the rated pairs, and divide by the sum of 1 / p.",
-    )
-
-
-@exercise("recommenders/01.2", task="Return the naive Bayes chance of each star.")
+@exercise("recommenders/01.1", task="Return the naive Bayes chance of each star.")
 def check_bayes(answer: Answer) -> None:
     """Accept P(r | rated) P(rated) / P(r) for the stars one to five."""
 
@@ -66,7 +43,7 @@ def check_bayes(answer: Answer) -> None:
     )
 
 
-@exercise("recommenders/01.3", task="Return the paired difference and its standard error.")
+@exercise("recommenders/01.2", task="Return the paired difference and its standard error.")
 def check_compare(answer: Answer) -> None:
     """Accept the SNIPS mean of a - b with its design-based error."""
 
@@ -97,7 +74,7 @@ def check_compare(answer: Answer) -> None:
     )
 
 
-@exercise("recommenders/01.4", task="Mend the doubly robust estimate of an error.")
+@exercise("recommenders/01.3", task="Mend the doubly robust estimate of an error.")
 def check_doubly_robust(answer: Answer) -> None:
     """Accept the mean of the imputed errors plus the weighted residuals over all pairs."""
 

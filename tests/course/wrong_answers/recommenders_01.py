@@ -15,21 +15,16 @@ def spread(delta, p, factor):
 
 WRONG = {
     "recommenders/01.1": [
-        lambda delta, p: delta.mean(),
-        lambda delta, p: np.mean(delta / p),
-        lambda delta, p: np.average(delta, weights=p),
-    ],
-    "recommenders/01.2": [
         lambda r, s, n_pairs: shares(r) / shares(s),
         lambda r, s, n_pairs: shares(r) * len(r) / n_pairs,
         lambda r, s, n_pairs: shares(s) / shares(r) * len(r) / n_pairs,
     ],
-    "recommenders/01.3": [
+    "recommenders/01.2": [
         lambda a, b, p: np.array(spread(a - b, p, np.ones(len(p)))),
         lambda a, b, p: np.array([spread(a - b, p, 1)[0], np.hypot(spread(a, p, 1 - p)[1], spread(b, p, 1 - p)[1])]),
         lambda a, b, p: np.array([(a - b).mean(), (a - b).std() / np.sqrt(len(a))]),
     ],
-    "recommenders/01.4": [
+    "recommenders/01.3": [
         lambda imputed, seen, e, p: imputed.mean() + np.mean((e - imputed[seen]) / p),
         lambda imputed, seen, e, p: imputed.mean() + np.sum(e - imputed[seen]) / imputed.size,
         lambda imputed, seen, e, p: np.sum(e / p) / imputed.size,
