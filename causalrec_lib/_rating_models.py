@@ -234,7 +234,7 @@ def penalty_risk(
     """
     u, i, y, sides = _factorise.cells(users, items, stars, shape)
     chance = chances(p, len(y), "stars")
-    grid = _validate.vector(penalties, "penalties")  # type: ignore[arg-type]
+    grid = _validate.vector(penalties, "penalties")
     if (grid <= 0).any():
         raise ValueError(f"penalties must be above 0, but are not in {_validate.rows(grid <= 0)}; try powers of ten.")
     _validate.integer(folds, "folds", 2, len(y))
