@@ -157,7 +157,7 @@ run.claim("the log flatters both", all(errors[k].mean() < of_all[k].mean() for k
 
 # %% tags=["hide-input"]
 place = {
-    **{"score": (0, 2), "hidden": (0, 0.6), "exposed": (1.4, 2.2), "consumed": (2.8, 2.2)},
+    **{"score": (0, 2), "hidden": (0, 0.6), "exposed": (1.4, 3.0), "consumed": (2.8, 2.2)},
     **{"stars": (1.8, 0.6), "rated": (3.8, 1.2)},
 }
 graph = shop.dag("ratings").subgraph(place).copy()
@@ -648,7 +648,7 @@ if coat is not None:
         f"clustered by person, is {coat_gain['all'].value:.3f} ({coat_gain['all'].low:.3f} to "
         f"{coat_gain['all'].high:.3f}) with them and {coat_gain['new'].value:.3f} ({coat_gain['new'].low:.3f} to "
         f"{coat_gain['new'].high:.3f}) without. The weights are the study's own, fitted with columns of people and "
-        "coats. Popularity sees neither, and gains little."
+        "coats. Popularity sees neither, and gains next to nothing."
     )
 
 # %% [markdown]
