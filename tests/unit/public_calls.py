@@ -27,6 +27,7 @@ from causalrec_lib import (
     doubly_robust,
     effects,
     estimate,
+    exposure,
     factors,
     graphs,
     heterogeneity,
@@ -65,6 +66,8 @@ RESULTS = {
     discovery.GraphScores: "made by score_graph",
     discovery.ProposalScore: "made by score_proposals",
     doubly_robust.Nuisances: "made by cross_fit",
+    exposure.Factors: "made by factorise",
+    exposure.StarChances: "made by naive_bayes",
     graphs.Independence: "made by implied_independences",
     factors.PoissonFactors: "made by poisson_factorisation",
     instruments.FirstStage: "made by first_stage",
@@ -523,6 +526,71 @@ for function, more in (
     )
 add(instruments.first_stage, t=say.vector(MOVED), **WITH_PUSH)
 add(instruments.complier_means, x=say.table(X), t=say.binary(MOVED), z=say.binary(PUSH), clusters=CLUSTERS)
+
+# Ratings --------------------------------------------------------------------------------------------------------
+
+RATED = {
+    "users": say.Given(np.arange(N) // 8, say.vector(np.arange(N) // 8, bad=(-1.0, 0.5, 1e6)).spoilt),
+    "items": say.Given(np.arange(N) % 8, say.vector(np.arange(N) % 8, bad=(-1.0, 0.5, 1e6)).spoilt),
+}
+STARRED = {
+    **RATED,
+    "stars": say.vector(1.0 + np.arange(N) % 5),
+    "shape": say.thing((N // 8 + 1, 9), **{"one side": (8,), "a fraction": (8.5, 9), "no users": (0, 9)}),
+}
+CHANCES = say.vector(0.2 + 0.7 * E, optional=True, bad=(0.0, -0.1, 1.2))
+FITTED = {
+    "rank": say.whole(2, 0, -1),
+    "penalty": say.number(3.0, 0.0, -1.0),
+    "rounds": say.whole(3, 0, -1),
+    "seed": say.whole(0, -1),
+}
+add(
+    exposure.mean_over_pairs,
+    y=say.vector(Y),
+    p=CHANCES,
+    n_pairs=say.whole(10_000, 3, optional=True),
+    estimator=say.option("snips"),
+    clip=say.number(0.1, 0.0, -0.1, 1.1, optional=True),
+    p_source=say.option("known"),
+    clusters=CLUSTERS,
+    **JUDGED,
+    **COMMON,
+)
+add(
+    exposure.naive_bayes,
+    stars=say.vector(1.0 + np.arange(N) % 5, partner=False),
+    survey=say.vector(np.repeat(np.arange(1.0, 6.0), 4), partner=False, bad=(9.0,)),
+    n_pairs=say.whole(10_000, 3, -1),
+)
+add(
+    exposure.popularity,
+    items=say.vector(np.arange(N) % 8, partner=False, bad=(-1.0, 0.5)),
+    n_users=say.whole(N, 0, 1),
+)
+add(
+    exposure.poisson,
+    **RATED,
+    shape=STARRED["shape"],
+    rank=say.whole(2, 0),
+    rounds=say.whole(5, 0),
+    seed=say.whole(0, -1),
+)
+LEARNED = exposure.factorise(np.arange(N) // 8, np.arange(N) % 8, 1.0 + np.arange(N) % 5, (N // 8 + 1, 9), rank=2)
+add(exposure.Factors.predict, LEARNED.predict, **RATED)
+add(exposure.factorise, **STARRED, p=CHANCES, **FITTED)
+add(exposure.doubly_robust, **STARRED, p=CHANCES, **FITTED, passes=say.whole(1, 0))
+add(
+    exposure.penalty_risk,
+    **STARRED,
+    penalties=say.vector([1.0, 10.0], partner=False, bad=(0.0, -1.0)),
+    p=CHANCES,
+    folds=say.whole(2, 0, 1),
+    seed=say.whole(0, -1),
+    learner=say.thing(exposure.factorise),
+    rank=FITTED["rank"],
+    rounds=FITTED["rounds"],
+)
 
 # Structural models ----------------------------------------------------------------------------------------------
 
