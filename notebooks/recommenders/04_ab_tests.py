@@ -18,7 +18,7 @@
 #
 # Mara's team has a new ranker. Half of the users get it, by a coin; the other half keep the list of popular items.
 # The test is to run for {glue:text}`days:d` days. Each morning she looks at the screen, and one morning it says:
-# significant, p below .05. Ship it?
+# significant. Ship it?
 #
 # A colleague asks what that screen says when both halves get *the same* list. They try it, many times over. On
 # {glue:text}`aa_daily:.0%` of these tests of nothing against nothing, some morning says: significant. The screen
@@ -191,7 +191,7 @@ run.claim("the whole effect is above it, and not sure to be found", truth > mde 
 #
 # Rows get lost between the coin and the table: a slow page, a bot filter, a cache. If they are lost in one arm more
 # than in the other, the arms are no longer alike, and no formula repairs that. The check is a chi-square test on the
-# number of *users*. It is run on every test, so its alarm is set at a p-value of .001
+# number of *users*. It is run on every test, so its alarm is set at a p-value of one in a thousand
 # {cite:p}`fabijan2019diagnosing`.
 
 # %%
@@ -425,7 +425,7 @@ run.claim("the shop's A/A tests come near the integral", abs(alarms.iloc[2] - mo
 
 # %% [markdown]
 # Ten looks make {glue:text}`looks_10:.1%`, a hundred make {glue:text}`looks_100:.1%`. A popular web calculator says
-# one minus $0.95^{10}$ for ten looks. That would be right for ten separate tests. Looks at one growing pile of data
+# $1 - (1 - \alpha)^{10}$ for ten looks. That would be right for ten separate tests. Looks at one growing pile of data
 # are alike, so it is wrong, by a factor of two.
 #
 # For {glue:text}`days:d` looks the integral says {glue:text}`looks_month:.1%`; the shop's own A/A tests, in which
@@ -436,7 +436,8 @@ run.claim("the shop's A/A tests come near the integral", abs(alarms.iloc[2] - mo
 # One cure is discipline: one look, on the day that was planned. Another one is an interval that holds on *all* days
 # together, a {term}`confidence sequence`. Take the likelihood ratio of an effect $\delta$ against none, and average
 # it over effects drawn from $N(0, 1/\rho)$. While nothing is going on, this average is a fair game: with probability
-# .95 it never reaches twenty {cite:p}`howard2021time`. Solved for the effect, with information $I = 1/\text{se}^2$:
+# $1 - \alpha$ it never reaches $1/\alpha$ {cite:p}`howard2021time`. Solved for the effect, with information
+# $I = 1/\text{se}^2$:
 #
 # $$\hat\delta \;\pm\; \frac{1}{I}\sqrt{(I + \rho)\,\log\frac{I + \rho}{\rho\,\alpha^2}}.$$
 #
@@ -480,10 +481,10 @@ ax.set(xlim=(1, DAYS), ylim=(-5, 5), xlabel="day of the test", ylabel="differenc
 plots.show(
     fig,
     alt="Sixty paths of a test statistic over the days of tests in which both arms get the same list. Two dashed "
-    "lines at 1.96; the paths that leave them at any time are drawn bold. Two solid curves farther out, wide on the "
+    "lines at the usual limits; the paths that leave them at any time are drawn bold. Two solid curves farther out, wide on the "
     "first days and narrowing, enclose the paths.",
-    caption="Tests of nothing against nothing. Bold paths leave the dashed lines on some morning, and would have been "
-    "shipped. The solid curves are the limits of the confidence sequence, made to be looked at every day.",
+    caption="Tests of nothing against nothing. Bold paths leave the dashed lines on some morning, and would have "
+    "been shipped. The solid curves are the limits of the confidence sequence, made to be looked at every day.",
 )
 run.record("sequence_aa", never_out, naive=alarms.iloc[2], kind="stochastic", mc_se=0.003)
 run.record("sequence_walks", by_walks, naive=ladder.loc[100, "exact"], kind="stochastic", mc_se=0.001)
@@ -663,8 +664,8 @@ plots.show(
     fig,
     alt="Estimates of the same change under three designs, a dot a trial. Coins for users: dots to the right of "
     "zero. Coins for communities and for days: dots to the left of zero, near the dashed truth.",
-    caption="The dashed line is what happens if everybody gets the new list. Coins for users don't only miss it: they "
-    "have the wrong sign. Communities come near, days nearer.",
+    caption="The dashed line is what happens if everybody gets the new list. Coins for users don't only miss it: "
+    "they have the wrong sign. Communities come near, days nearer.",
 )
 for name, row in (("talk_users", "users"), ("talk_clusters", "communities"), ("talk_days", "days")):
     run.record(name, by_unit.loc[row, "mean"], truth=true_total, kind="stochastic", mc_se=mean_error[row])
@@ -724,6 +725,7 @@ def compare(a, b):
     return credit, split, float((chances[1] - chances[0]).sum(axis=1).mean())
 
 
+# %%
 pairs = {"most bought against popular": compare(OLD, "consumption"), "new against popular": compare(OLD, NEW)}
 pd.DataFrame(
     {
@@ -790,7 +792,7 @@ if arms is not None:
     by_period = bad.agg({"tests": "sum", "mismatch": "mean"})
     one_test = sample_ratio(arms.loc[arms["test_id"] == each.index[0], "impressions"])
     assert np.isclose(one_test.p_value, p_split[0])
-    print(by_period.round(3))
+    print("share of tests whose arms do not have the planned sizes:", by_period.round(3), sep="\n")
 
 
 def digits(table):
@@ -798,7 +800,7 @@ def digits(table):
     table = table[table["impressions"] > 0].assign(digit=table["headline"].str.contains(r"\d").astype(int))
     sums = table.groupby("digit")[["clicks", "impressions"]].sum()
     pooled = (sums["clicks"] / sums["impressions"]).diff().iloc[-1]
-    both = table.groupby(["test_id", "digit"])[["clicks", "impressions"]].sum().unstack("digit").dropna()
+    both = table.pivot_table(["clicks", "impressions"], "test_id", "digit", aggfunc="sum").dropna()
     rates = both["clicks"] / both["impressions"]
     gap = rates[1] - rates[0]  # one number a test: the coin was thrown there
     return {"pooled": pooled, "within tests": gap.mean(), "its error": gap.std() / np.sqrt(len(gap))}
@@ -806,7 +808,7 @@ def digits(table):
 
 if arms is not None:
     compared = {"all weeks": digits(arms), "without the caution": digits(arms[~arms["randomization_suspect"]])}
-    print(1000 * pd.DataFrame(compared).T)
+    print("clicks in a thousand, digit minus none:", (1000 * pd.DataFrame(compared).T).round(2), sep="\n")
 
 # %% tags=["hide-input"]
 if arms is not None:
@@ -829,7 +831,7 @@ if arms is not None:
         "within tests a digit helps, in both", min(r["within tests"] / r["its error"] for r in (whole, sound)) > 2
     )
     course.say(
-        f"In the weeks of the caution {share['weeks of the caution']:.0%} of the tests fail the check at .001; after "
+        f"In the weeks of the caution {share['weeks of the caution']:.0%} of the tests fail the check; after "
         f"them, {share['after']:.1%}. The same line of code, run on each test, would have said so in the first week. "
         "\n\n"
         "The second lesson is about comparing what the coin didn't. Throw all arms of the archive together, and "
@@ -932,9 +934,9 @@ check("recommenders/04.3", adjusted_difference)
 # ### Exercise 4: the first morning that counts
 #
 # `values` and `ses` are the estimate and its error on each morning; `rho` was set before the test. Return the number
-# of the first morning (the first one is 1) on which the confidence sequence at 95 per cent leaves out zero, or 0 if
-# there is none. <details><summary>Hint</summary>The information is one over the squared error. Which mornings have an
-# absolute value above the radius?</details>
+# of the first morning (the first one is 1) on which the confidence sequence at $\alpha = 1/20$ leaves out zero, or 0
+# if there is none. <details><summary>Hint</summary>The information is one over the squared error. Which mornings have
+# an absolute value above the radius?</details>
 
 
 # %% tags=["exercise"]

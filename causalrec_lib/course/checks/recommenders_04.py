@@ -119,5 +119,5 @@ def check_first_morning(answer: Answer) -> None:
         answer,
         make,
         hint="What is the information of each morning, and how wide is the sequence on it?",
-        recipe="I = 1 / se^2; radius = sqrt((I + rho) log((I + rho) / (rho 0.05^2))) / I; the first |value| beyond it.",
+        recipe="I = 1 / se^2, radius = sqrt((I + rho) log((I + rho) / (rho 0.05^2))) / I; the first |value| above.",
     )
