@@ -481,8 +481,8 @@ ax.set(xlim=(1, DAYS), ylim=(-5, 5), xlabel="day of the test", ylabel="differenc
 plots.show(
     fig,
     alt="Sixty paths of a test statistic over the days of tests in which both arms get the same list. Two dashed "
-    "lines at the usual limits; the paths that leave them at any time are drawn bold. Two solid curves farther out, wide on the "
-    "first days and narrowing, enclose the paths.",
+    "lines at the usual limits; the paths that leave them at any time are drawn bold. Two solid curves lie farther "
+    "out, widest on the first days.",
     caption="Tests of nothing against nothing. Bold paths leave the dashed lines on some morning, and would have "
     "been shipped. The solid curves are the limits of the confidence sequence, made to be looked at every day.",
 )

@@ -13,7 +13,7 @@ def check_users_needed(answer: Answer) -> None:
     """Accept the size of a balanced test of two means."""
 
     def make(rng: np.random.Generator) -> Draw:
-        effect, sd, power = rng.uniform(0.02, 0.1), rng.uniform(0.3, 1.5), rng.uniform(0.7, 0.95)
+        effect, sd, power = rng.uniform(0.4, 0.8), rng.uniform(0.3, 0.6), rng.uniform(0.7, 0.95)
         want = 4 * ((norm.ppf(0.975) + norm.ppf(power)) * sd / effect) ** 2
         wrong = {
             "That is one arm: the question is about both together.": want / 2,
