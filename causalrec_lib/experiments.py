@@ -11,6 +11,7 @@ from causalrec_lib import _validate
 from causalrec_lib._experiment_plan import SampleRatio, minimum_detectable_effect, power, sample_ratio, sample_size
 from causalrec_lib._interleaving import interleaving_credit, team_draft
 from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error, standardised
+from causalrec_lib._propensity import column_names
 from causalrec_lib._sequences import always_valid, chance_of_an_alarm, confidence_sequence
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.estimate import Design, Estimate, EstimateRefused, OnRefusal, Rules, judge
@@ -210,7 +211,7 @@ def _adjustment(
     if X is None:
         return np.zeros(1), np.zeros((len(residual), 1)), np.zeros(1)
     table = _validate.matrix(X, "X", len(residual), "numerator")
-    standardised(table, tuple(f"column {k}" for k in range(table.shape[1])))  # refuses columns that add nothing
+    standardised(table, column_names(X, table.shape[1]))  # refuses columns that add nothing
     one = table[arm == 1].mean(axis=0)
     zero = table[arm == 0].mean(axis=0)
     centred = table - np.where(arm[:, None] == 1, one, zero)
