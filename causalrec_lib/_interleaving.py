@@ -61,17 +61,16 @@ def team_draft(a: ArrayLike, b: ArrayLike, *, rng: np.random.Generator) -> tuple
     second = _rankings(b, "b", first.shape)
     _validate.generator(rng, "rng")
     n, k = first.shape
-    lists, teams = np.full((n, k), np.iinfo(np.int64).min), np.zeros((n, k), dtype=np.int64)
+    lists, teams = np.empty((n, k), dtype=np.int64), np.empty((n, k), dtype=np.int64)
+    free = np.ones((2, n, k), dtype=bool)  # of each ranking: what is not on the page yet
     rows = np.arange(n)
     for place in range(k):
         if place % 2 == 0:
             turn = rng.integers(0, 2, n)
-        picks = []
-        for ranking in (first, second):
-            taken = (ranking[:, :, None] == lists[:, None, :place]).any(axis=2)
-            picks.append(ranking[rows, np.argmin(taken, axis=1)])
-        lists[:, place] = np.where(turn == 1, picks[1], picks[0])
+        best = [ranking[rows, still.argmax(axis=1)] for ranking, still in zip((first, second), free, strict=True)]
+        lists[:, place] = np.where(turn == 1, best[1], best[0])
         teams[:, place] = turn
+        free &= np.stack([first, second]) != lists[:, [place]]
         turn = 1 - turn
     return lists, teams
 
