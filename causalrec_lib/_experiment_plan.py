@@ -160,7 +160,7 @@ def _plan(sd: float, n: int, share: float, level: float) -> tuple[float, float, 
 class SampleRatio:
     """Sizes of the arms of an experiment against the plan.
 
-    Attributes
+    Parameters
     ----------
     counts : ndarray of shape (k,)
         Units found in each arm.
@@ -191,7 +191,7 @@ def sample_ratio(counts: ArrayLike, shares: Sequence[float] | None = None, *, al
     shares : sequence of float, optional
         Planned shares, above 0; they are divided by their sum. Equal by default.
     alarm : float
-        p-value below which the split counts as broken. It is small because the test is run on every experiment.
+        The p-value below which the split counts as broken. It is small because the test is run on every experiment.
 
     Returns
     -------
