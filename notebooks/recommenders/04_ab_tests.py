@@ -492,7 +492,8 @@ plots.show(
     "lines at the usual limits; the paths that leave them at any time are drawn bold, with a cross where they "
     "do. Two solid curves lie farther out, widest on the first days.",
     caption="Tests of nothing against nothing. Bold paths leave the dashed lines on some morning, at the cross, and "
-    "would have been shipped. The solid curves are the limits of the confidence sequence, made to be looked at every day.",
+    "would have been shipped. The solid curves are the limits of the confidence sequence, made to be looked at "
+    "every day.",
 )
 run.record("sequence_aa", never_out, naive=alarms.iloc[2], kind="stochastic", mc_se=0.003)
 run.record("sequence_walks", by_walks, naive=ladder.loc[100, "exact"], kind="stochastic", mc_se=0.001)
