@@ -113,8 +113,8 @@ def ratio_metric(
     theta, centred, gap = _adjustment(X, residual, arm)
     signed = np.where(one, 1 / one.mean(), -1 / zero.mean())
     name = "difference of ratios, delta method" + ("" if X is None else ", CUPED")
-    return _judged(float(value - theta @ gap), signed, residual - centred @ theta, codes, ratio, planned, name, refuse,
-                   level, unit)  # fmt: skip
+    value = float(value - theta @ gap)
+    return _judged(value, signed, residual - centred @ theta, codes, ratio, planned, name, refuse, level, unit)
 
 
 def cuped(
