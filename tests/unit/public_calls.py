@@ -27,6 +27,7 @@ from causalrec_lib import (
     doubly_robust,
     effects,
     estimate,
+    experiments,
     exposure,
     factors,
     graphs,
@@ -66,6 +67,7 @@ RESULTS = {
     discovery.GraphScores: "made by score_graph",
     discovery.ProposalScore: "made by score_proposals",
     doubly_robust.Nuisances: "made by cross_fit",
+    experiments.SampleRatio: "made by sample_ratio",
     exposure.Factors: "made by factorise",
     exposure.StarChances: "made by naive_bayes",
     graphs.Independence: "made by implied_independences",
@@ -590,6 +592,68 @@ add(
     learner=say.thing(exposure.factorise),
     rank=FITTED["rank"],
     rounds=FITTED["rounds"],
+)
+
+# Experiments ----------------------------------------------------------------------------------------------------
+
+SIDE = (USER % 2).astype(float)  # users are in one arm
+VISITS = _rng.integers(1, 6, N).astype(float)
+PLAN = {"share": say.number(0.5, 0.0, 1.0), "level": LEVEL}
+CHANCE = say.number(0.8, 0.01, 1.0)
+RANKED = np.array([[0, 1, 2], [4, 3, 9], [5, 6, 7]])
+TAPS, TEAMS = _rng.integers(0, 2, (N, 3)), _rng.integers(0, 2, (N, 3))
+FOUND = experiments.ratio_metric(Y, VISITS, SIDE)
+SPLIT = {
+    "clusters": CLUSTERS,
+    "planned": say.number(0.5, 0.0, 1.0, optional=True),
+    "refuse": REFUSE,
+    **COMMON,
+}
+add(experiments.power, effect=say.number(0.1), sd=say.number(1.0, 0.0, -1.0), n=say.whole(400, 3, 0), **PLAN)
+add(
+    experiments.minimum_detectable_effect,
+    sd=say.number(1.0, 0.0, -1.0),
+    n=say.whole(400, 3, 0),
+    power=CHANCE,
+    **PLAN,
+)
+add(experiments.sample_size, effect=say.number(0.1, 0.0), sd=say.number(1.0, 0.0, -1.0), power=CHANCE, **PLAN)
+add(
+    experiments.sample_ratio,
+    counts=say.vector([400, 420, 380], partner=False, bad=(-1.0, 0.5), **{"all zero": [0, 0, 0], "one arm": [5]}),
+    shares=say.vector([0.3, 0.4, 0.3], optional=True, bad=(0.0, -0.2)),
+    alarm=say.number(0.001, 0.0, 1.0),
+)
+add(
+    experiments.ratio_metric,
+    numerator=say.vector(Y),
+    denominator=say.vector(VISITS, bad=(-1.0,), **{"all zero": np.zeros(N)}),
+    t=say.binary(SIDE),
+    X=say.table(X, design=True, optional=True),
+    **SPLIT,
+)
+add(experiments.cuped, y=say.vector(Y), t=say.binary(SIDE), X=say.table(X, design=True), **SPLIT)
+add(experiments.chance_of_an_alarm, looks=say.whole(5, 0, 1_001), level=LEVEL)
+add(
+    experiments.confidence_sequence,
+    values=say.vector([0.3, 0.1, 0.2]),
+    ses=say.vector([0.3, 0.2, 0.1], bad=(0.0, -0.1)),
+    tightest=say.number(0.1, 0.0, -1.0, optional=True),
+    level=LEVEL,
+)
+add(experiments.always_valid, estimate=say.thing(FOUND), tightest=say.number(0.1, 0.0, -1.0))
+add(
+    experiments.team_draft,
+    a=say.table(RANKED),
+    b=say.table(RANKED[:, ::-1]),
+    rng=say.thing(np.random.default_rng(0)),
+)
+add(
+    experiments.interleaving_credit,
+    clicked=say.table(TAPS),
+    teams=say.table(TEAMS),
+    clusters=CLUSTERS,
+    level=LEVEL,
 )
 
 # Structural models ----------------------------------------------------------------------------------------------
