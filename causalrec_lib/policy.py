@@ -11,7 +11,16 @@ from numpy.typing import ArrayLike
 from causalrec_lib import _validate
 from causalrec_lib._design import ESTIMANDS
 from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
-from causalrec_lib._refusal import EstimateRefused, Miscalibrated, NoOverlap, judge, of_clusters
+from causalrec_lib._off_policy import (
+    NEEDS_THRESHOLD,
+    importance_weights,
+    model_of,
+    objections,
+    shrunk,
+    threshold_of,
+    value_of,
+)
+from causalrec_lib._refusal import NoOverlap, judge, of_clusters
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.estimate import Estimate, OnRefusal, Rules
 
@@ -20,14 +29,11 @@ __all__ = ["at_actions", "bernstein", "off_policy_value", "slate_value", "thresh
 Estimator = Literal["DM", "IPS", "SNIPS", "clipped IPS", "DR", "SNDR", "SWITCH-DR", "DRos"]
 SlateEstimator = Literal["IPS", "IIPS", "RIPS"]
 ESTIMANDS["policy value"] = "mean reward a round if the target policy had run"
-NEEDS_MODEL = ("DM", "DR", "SNDR", "SWITCH-DR", "DRos")
-NEEDS_THRESHOLD = ("clipped IPS", "SWITCH-DR", "DRos")
 _ASSUMES = (
     "the logged propensities are the chances that were at work",
     "a reward depends on its own round's action alone",
     "the coming rounds are like the logged ones",
 )
-_CERTAIN = 1 - 1e-12
 
 
 def at_actions(probabilities: ArrayLike, actions: ArrayLike) -> FloatArray:
@@ -171,11 +177,11 @@ def off_policy_value(
     """
     reward = _validate.vector(y, "y")
     rules = _validate.instance(Rules() if rules is None else rules, "rules", Rules, "pass Rules(min_ess=...)")
-    w = _weights(target, e, len(reward))
-    cut = _threshold(estimator, threshold)
-    predicted, expected = _model(q, v, len(reward), estimator)
-    used = _shrunk(w, estimator, cut)
-    value, influence = _value(reward, used, predicted, expected, estimator)
+    w = importance_weights(target, e, len(reward))
+    cut = threshold_of(estimator, threshold)
+    predicted, expected = model_of(q, v, len(reward), estimator)
+    used = shrunk(w, estimator, cut)
+    value, influence = value_of(reward, used, predicted, expected, estimator)
     codes = cluster_codes(clusters, len(reward))
     estimate = Estimate(
         value, standard_error(influence, codes), "policy value", estimator, len(reward), level=level, unit=unit,
@@ -186,89 +192,7 @@ def off_policy_value(
     if estimator == "DM":
         return judge(estimate, {}, rules, refuse, of_clusters(estimate.n_clusters, rules))
     sides = {"rounds": used} if used.any() else {}
-    return judge(estimate, sides, rules, refuse, _objections(w, _validate.vector(e, "e"), rules), ["mean weight"])
-
-
-def _weights(target: ArrayLike, e: ArrayLike, n: int) -> FloatArray:
-    chance = _validate.vector(e, "e", n, "y")
-    if ((chance <= 0) | (chance > 1)).any():
-        bad = (chance <= 0) | (chance > 1)
-        raise ValueError(
-            f"e must lie above 0 and up to 1, but does not in {_validate.rows(bad)}; an action that was taken had a "
-            "chance: look for rounding, or for percentages."
-        )
-    wanted = _validate.vector(target, "target", n, "y")
-    if ((wanted < 0) | (wanted > 1)).any():
-        bad = (wanted < 0) | (wanted > 1)
-        raise ValueError(
-            f"target must lie between 0 and 1, but does not in {_validate.rows(bad)}; pass probabilities."
-        )
-    return np.asarray(wanted / chance)
-
-
-def _threshold(estimator: str, threshold: float | None) -> float:
-    _validate.one_of(estimator, "estimator", (*NEEDS_MODEL, "IPS", "SNIPS", "clipped IPS"))
-    if estimator not in NEEDS_THRESHOLD:
-        if threshold is not None:
-            raise ValueError(f"threshold is for {', '.join(NEEDS_THRESHOLD)}; leave it out for {estimator}.")
-        return np.inf
-    if threshold is None:
-        raise ValueError(f"threshold is missing, and {estimator} needs one; see policy.thresholds for a choice.")
-    return _validate.number(threshold, "threshold", above=0.0)
-
-
-def _model(q: ArrayLike | None, v: ArrayLike | None, n: int, estimator: str) -> tuple[FloatArray, FloatArray]:
-    if estimator not in NEEDS_MODEL:
-        return np.zeros(n), np.zeros(n)
-    if q is None or v is None:
-        missing = "q" if q is None else "v"
-        raise ValueError(f"{missing} is missing, and {estimator} needs predicted rewards; pass both q and v.")
-    return _validate.vector(q, "q", n, "y"), _validate.vector(v, "v", n, "y")
-
-
-def _shrunk(w: FloatArray, estimator: str, threshold: float) -> FloatArray:
-    """Return the weights that an estimator uses."""
-    if estimator == "clipped IPS":
-        return np.minimum(w, threshold)
-    if estimator == "SWITCH-DR":
-        return np.where(w <= threshold, w, 0.0)
-    if estimator == "DRos":
-        return np.asarray(threshold * w / (w**2 + threshold))
-    return w
-
-
-def _value(y: FloatArray, w: FloatArray, q: FloatArray, v: FloatArray, estimator: str) -> tuple[float, FloatArray]:
-    """Return value and centred influence."""
-    if estimator == "DM":
-        return float(v.mean()), v - v.mean()
-    if estimator not in ("SNIPS", "SNDR") or not w.any():
-        rows = v + w * (y - q)
-        return float(rows.mean()), rows - rows.mean()
-    correction = float(w @ (y - q) / w.sum())
-    influence = v - v.mean() + w * (y - q - correction) / w.mean()
-    return float(v.mean()) + correction, influence
-
-
-def _objections(w: FloatArray, e: FloatArray, rules: Rules) -> list[EstimateRefused]:
-    """Return what is wrong with the weights before any reward is looked at."""
-    if not w.any():
-        return [NoOverlap("no round is left: target takes none of the logged actions; log with more exploration.")]
-    if (e >= _CERTAIN).all():
-        return [
-            NoOverlap(
-                "e is 1 in every round: the logging policy was deterministic, and never showed what else it could "
-                "have. Log with some exploration; no weighting helps here."
-            )
-        ]
-    gap, spread = float(w.mean()) - 1, float(w.std()) / len(w) ** 0.5
-    if not abs(gap) > rules.max_z * spread:
-        return []
-    return [
-        Miscalibrated(
-            f"weights average {w.mean():.3f} instead of 1 (rule: {rules.max_z:g} standard errors). Either e is not "
-            "the chance that was at work, or target likes actions that were never logged."
-        )
-    ]
+    return judge(estimate, sides, rules, refuse, objections(w, _validate.vector(e, "e"), rules), ["mean weight"])
 
 
 def thresholds(
@@ -316,12 +240,12 @@ def thresholds(
     if (np.diff(grid) <= 0).any() or grid[0] <= 0:
         raise ValueError("candidates must be above zero and ascending; sort them and drop the doubles.")
     reward = _validate.vector(y, "y")
-    w = _weights(target, e, len(reward))
-    predicted, expected = _model(q, v, len(reward), estimator)
+    w = importance_weights(target, e, len(reward))
+    predicted, expected = model_of(q, v, len(reward), estimator)
     rows = {}
     for cut in grid:
-        used = _shrunk(w, estimator, float(cut))
-        value, influence = _value(reward, used, predicted, expected, estimator)
+        used = shrunk(w, estimator, float(cut))
+        value, influence = value_of(reward, used, predicted, expected, estimator)
         se, bias = standard_error(influence), float(np.mean((used - w) * (reward - predicted)))
         rows[float(cut)] = {"value": value, "se": se, "bias": bias, "mse": se**2 + bias**2}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("threshold")

@@ -95,8 +95,8 @@ run.claim(
 
 # %% [markdown]
 # Agreement selects: a round counts if *today's* ranker happened to show what the sharp one likes, and it does so for
-# users to whom it gives good items with confidence. Counting agreeing rounds is right only where the log was uniform
-# {cite:p}`li2011unbiased`.
+# users to whom it gives good items with confidence. Counting agreeing rounds is right where the log was uniform, and
+# in general it is not {cite:p}`li2011unbiased`.
 #
 # ## Six estimators, by hand
 #
@@ -107,7 +107,8 @@ run.claim(
 # $$V(\pi) = E[w\,Y] = E\Big[\textstyle\sum_a \pi(a \mid x)\, q(x, a)\Big], \qquad q(x, a) = E[Y \mid x, a].$$
 #
 # The first is weighting (IPS), the second a model of rewards (the *direct method*, DM). DR puts them together
-# {cite:p}`dudik2011doubly`. Dividing by the weights' sum is SNIPS {cite:p}`schnabel2016recommendations`; leaving out
+# {cite:p}`dudik2011doubly`. Dividing by the weights' sum is SNIPS (and SNDR for DR's
+# correction) {cite:p}`schnabel2016recommendations`; leaving out
 # corrections with too large a weight is SWITCH {cite:p}`wang2017optimal`; shrinking them smoothly is DRos
 # {cite:p}`su2020doubly`.
 
@@ -287,7 +288,7 @@ run.claim("the model's interval hardly ever covers", soft["DM"]["coverage"] < 0.
 # of IPS {glue:text}`soft_ips_rmse:.4f`, of DM {glue:text}`soft_dm_rmse:.4f`; DR's intervals hold the truth in
 # {glue:text}`soft_dr_coverage:.0%` of the weeks, DM's in {glue:text}`soft_dm_coverage:.0%`. Far from the log DR has
 # {glue:text}`sharp_dr_rmse:.3f`, with {glue:text}`sharp_dr_coverage:.0%`; SWITCH, which leans on the model where
-# weights are large, has {glue:text}`sharp_switch_rmse:.3f`: with this model a bad trade.
+# weights are large, has {glue:text}`sharp_switch_rmse:.3f`: with this model and this threshold a bad trade.
 #
 # **A better model changes the order.**
 
@@ -311,8 +312,9 @@ run.claim("DM's still don't", best["coverage"] < 0.6, share=best["coverage"])
 
 # %% [markdown]
 # With all columns DM's error is {glue:text}`full_dm_rmse:.4f`, DR's {glue:text}`full_dr_rmse:.4f`: here DR *loses*. A
-# nearly right model needs no correction, and the correction's noise is not free. From the log alone you can't know
-# that your model is nearly right; DR's interval is honest in both cases, DM's in neither.
+# nearly right model needs no correction, and the correction's noise is not free. The mean correction, DR less DM,
+# shows a large error of a model; one below its noise it can't show. So the log can reject a model, and can't prove
+# one nearly right. DR's interval is honest in both cases, DM's in neither.
 #
 # ## Choosing a threshold without the truth
 #
@@ -337,15 +339,17 @@ for seed in run.progress(run.seeds(run.size(ci=40, full=300), "thresholds"), "th
 left = np.sqrt(pd.DataFrame(left).mean())
 run.record("picked", picked)
 run.record("picked_rmse", left["picked"])
+run.record("none_rmse", left[grid[-1]])
 run.record("oracle_rmse", left[list(grid)].min())
 run.record("worst_rmse", left[list(grid)].max())
 run.claim("picking is better than the worst threshold", left["picked"] < 0.8 * left[list(grid)].max())
 run.claim("and no better than the best one", left["picked"] >= left[list(grid)].min())
 
 # %% [markdown]
-# Over many weeks the picked threshold has an error of {glue:text}`picked_rmse:.4f`; the best fixed one
-# {glue:text}`oracle_rmse:.4f`, the worst {glue:text}`worst_rmse:.4f`. The choice protects from the worst. It does not
-# find the best, for the estimated bias is as noisy as the weights that were cut.
+# Over many weeks the picked threshold has an error of {glue:text}`picked_rmse:.4f`; no threshold, which is DR,
+# {glue:text}`none_rmse:.4f`; the best fixed one {glue:text}`oracle_rmse:.4f`, and the worst, nearly the model alone,
+# {glue:text}`worst_rmse:.4f`. The choice protects from the worst, and gains nothing over plain DR. It does not find
+# the best, for the estimated bias is as noisy as the weights that were cut.
 #
 # ## A fashion shop, and forty clicks
 #
@@ -413,12 +417,12 @@ run.claim(
 run.claim("its relative error is small", fashion.loc["all", "relative error"] < 0.1)
 
 # %% [markdown]
-# For the campaign *all* IPS says {glue:text}`obd_ipw:.5f`, and bts really got {glue:text}`obd_all_bts:.4f`: a
-# relative error of {glue:text}`obd_relative:.1%`, the figure that examples of the package print. It looks good, and
-# it is luck: the interval goes from {glue:text}`obd_low:.4f` to {glue:text}`obd_high:.4f`, for the log has
-# {glue:text}`obd_clicks:d` clicks. The other way round, in the women's log, {glue:text}`women_effective:.1f` of ten
-# thousand rounds are left, and the estimate, {glue:text}`women_ips:.4f` where uniform display really got
-# {glue:text}`women_ips.truth:.4f`, is *refused*.
+# For the campaign *all* IPS says {glue:text}`obd_ipw:.6f`, as the package's own example prints
+# ({glue:text}`ledger::obd_ipw.published:.6f`), and bts really got {glue:text}`obd_all_bts:.4f`, itself a few dozen
+# clicks: a relative error of {glue:text}`obd_relative:.1%`. It looks good, and it is luck: the interval goes from
+# {glue:text}`obd_low:.4f` to {glue:text}`obd_high:.4f`, for the log has {glue:text}`obd_clicks:d` clicks. The other
+# way round, in the women's log, {glue:text}`women_effective:.1f` of ten thousand rounds are left, and the estimate,
+# {glue:text}`women_ips:.4f` where uniform display really got {glue:text}`women_ips.truth:.4f`, is *refused*.
 #
 # ### Which interval, with so few clicks?
 #
@@ -455,6 +459,7 @@ for name, key in (("normal", "normal"), ("bootstrap", "bootstrap"), ("Bernstein"
     noise_of = max(np.sqrt(few.loc[name, "covers"] * (1 - few.loc[name, "covers"]) / n_few), 0.5 / n_few)
     run.record(f"few_{key}", few.loc[name, "covers"], kind="stochastic", mc_se=noise_of)
     run.record(f"few_{key}_width", few.loc[name, "width"] / few_truth)
+run.record("few_clicks", few.loc["normal", "clicks"])
 run.claim("Bernstein always covers", few.loc["Bernstein", "covers"] > 0.99)
 ratio = few.loc["Bernstein", "width"] / few.loc["normal", "width"]
 run.claim("and is far wider", ratio > 2, ratio=ratio)
@@ -540,12 +545,14 @@ run.claim(
 # %% [markdown]
 # All three are right on average (in this shop a click depends on its own slot alone). Their scatter is
 # {glue:text}`slate_ips_sd:.3f` for whole slates, {glue:text}`slate_rips_sd:.3f` for RIPS and
-# {glue:text}`slate_iips_sd:.3f` for IIPS: an assumption on clicks is worth more than any estimator.
+# {glue:text}`slate_iips_sd:.3f` for IIPS: an assumption on clicks saves more noise than any
+# other choice. Where a click depends on the slots above, IIPS is biased, and its short interval doesn't show it.
 #
 # ## Classification as a bandit
 #
 # A truth without a simulator: let a weak classifier of digits *log* its guesses at random, reward a right one, and
-# ask what a better classifier would get. Its true value is its accuracy.
+# ask what a policy would get that follows a better classifier in most rounds and guesses at random in the others. Its
+# true value is known: the mean chance that it gives to the right label.
 
 # %%
 X, label = load_digits(return_X_y=True)
@@ -580,19 +587,20 @@ run.claim("weights are right", all(abs(digits.loc[h, "bias"]) < 0.03 for h in ("
 run.claim("normalising helps", digits.loc["SNIPS", "rmse"] < digits.loc["IPS", "rmse"])
 
 # %% [markdown]
-# The better classifier is worth {glue:text}`digits_truth:.3f`. A reward model that sees only the guess is off by
+# That policy is worth {glue:text}`digits_truth:.3f`. A reward model that sees only the guess is off by
 # {glue:text}`digits_dm:.2f`; IPS has an error of {glue:text}`digits_ips_rmse:.3f`, SNIPS
 # {glue:text}`digits_snips_rmse:.3f`.
 #
 # ## When it breaks
 #
 # **The propensities are wrong.** Someone logs the chance of an item *given that it passed a filter*, and one in five
-# does not: every propensity is too large by a quarter. The mean weight tells, without a reward.
+# does not: every propensity is too large by a quarter, and IPS too low by a fifth. The mean weight tells, without a
+# reward. (SNIPS divides a common factor out. Errors that differ between items stay, and may leave the mean at one.)
 
 # %%
 near = POLICIES["soft"][user, item]
 try:
-    off_policy_value(y, near, np.minimum(1.0, e / 0.8), estimator="SNIPS")
+    off_policy_value(y, near, np.minimum(1.0, e / 0.8), estimator="IPS")
     said = "nothing"
 except EstimateRefused as refusal:
     said = f"{type(refusal).__name__}: {refusal}"
@@ -610,8 +618,8 @@ run.claim("a deterministic logger is refused", "deterministic" in said_too, said
 # **The logger was deterministic.** It never showed what else it could have; the library says so, above.
 #
 # **The value is not an effect.** Suppose that all estimates are perfect. The world knows two things about each
-# policy: the share of displays that end in a purchase, and the share that would *not* have, had the item not been
-# shown.
+# policy: the share of displays that end in a purchase (*value*), and that share less the share of the same pairs that
+# would have bought without a display (*lift*; below zero where showing puts people off).
 
 # %%
 two = pd.DataFrame({
@@ -644,7 +652,8 @@ run.claim(
 # - **Log the chance.** A ranker that samples at a temperature has propensities: the softmax *after* every rule,
 #   filter and tie-break. Store them with the round. Greedy decoding is a deterministic logger.
 # - **A new prompt is a new policy.** If it ranks very differently, the effective sample size collapses; check it
-#   before anything else, and mix in a tenth of uniform exploration beforehand.
+#   before anything else, and explore beforehand among the few items that a new prompt could show: a tenth spread over
+#   all items leaves propensities near zero, as here.
 # - **A model's judgement as reward model** is DM. Put it into DR, and let the log correct it.
 #
 # ## Exercises
@@ -773,8 +782,14 @@ quiz(
     "When does the direct method beat the doubly robust estimator?",
     {
         "Never: DR is robust twice": (False, "The correction has noise, and a right model needs none."),
-        "When its model is nearly right and the weights are large": (True, "Which the log alone can't tell you."),
-        "When the log is uniform": (False, "Then weights are small and DR is at its best."),
+        "When its model is nearly right and the weights are large": (
+            True,
+            "The log can rule out a bad model, not prove a good one.",
+        ),
+        "When the log is uniform": (
+            False,
+            "For a policy that shows one item, weights are then as large as the number of items.",
+        ),
     },
 )
 
