@@ -153,7 +153,7 @@ def doubly_robust(
 
     References
     ----------
-    bib: wang2019doubly
+    bib: schnabel2016recommendations
     """
     _check(rank, penalty, rounds, seed)
     _validate.integer(passes, "passes", 1)
