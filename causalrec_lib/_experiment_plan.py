@@ -219,9 +219,9 @@ def sample_ratio(counts: ArrayLike, shares: Sequence[float] | None = None, *, al
         raise ValueError(f"counts must be whole numbers, but are not in {_validate.rows(broken)}; pass units an arm.")
     if len(found) < 2 or found.sum() == 0:
         raise ValueError("counts must hold two arms or more, and not all 0; pass units an arm.")
-    plan = np.ones(len(found)) if shares is None else _validate.vector(shares, "shares", len(found), "counts")
-    if (plan <= 0).any():
-        raise ValueError(f"shares must be above 0, but are not in {_validate.rows(plan <= 0)}; leave that arm out.")
+    plan = np.ones(len(found))
+    if shares is not None:
+        plan = _validate.positive(shares, "shares", "leave that arm out", len(found), "counts")
     _validate.number(alarm, "alarm", above=0, below=1)
     expected = found.sum() * plan / plan.sum()
     statistic = float(((found - expected) ** 2 / expected).sum())

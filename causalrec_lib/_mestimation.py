@@ -64,6 +64,13 @@ def standard_error(influence: FloatArray, clusters: ArrayLike | None = None) -> 
     return float(np.sqrt(len(sums) / (len(sums) - 1) * (sums @ sums)) / n)
 
 
+def least_squares(design: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return least-squares coefficients and the influence of each row on them, shape (n, k); full rank is assumed."""
+    beta = np.linalg.lstsq(design, values, rcond=None)[0]
+    bread = np.linalg.inv(design.T @ design / len(values))
+    return beta, np.asarray((design * (values - design @ beta)[:, None]) @ bread)
+
+
 def gram(Z: FloatArray, weight: FloatArray | None = None) -> FloatArray:
     """Return Z' diag(weight) Z, block by block: no second table in memory, no threads that wait for each other."""
     total = np.zeros((Z.shape[1], Z.shape[1]))

@@ -15,24 +15,19 @@ NEEDS_THRESHOLD = ("clipped IPS", "SWITCH-DR", "DRos")
 _CERTAIN = 1 - 1e-12
 
 
-def importance_weights(target: ArrayLike, e: ArrayLike, n: int) -> FloatArray:
-    chance = _validate.vector(e, "e", n, "y")
-    if ((chance <= 0) | (chance > 1)).any():
-        bad = (chance <= 0) | (chance > 1)
-        raise ValueError(
-            f"e must lie above 0 and up to 1, but does not in {_validate.rows(bad)}; an action that was taken had a "
-            "chance: look for rounding, or for percentages."
-        )
-    wanted = _validate.vector(target, "target", n, "y")
-    if ((wanted < 0) | (wanted > 1)).any():
-        bad = (wanted < 0) | (wanted > 1)
+def importance_weights(target: ArrayLike, e: ArrayLike, n: int) -> tuple[FloatArray, FloatArray]:
+    """Return the chance of each logged action, and its weight under the target policy."""
+    chance, wanted = _validate.happened(e, "e", n, "y"), _validate.vector(target, "target", n, "y")
+    bad = (wanted < 0) | (wanted > 1)
+    if bad.any():
         raise ValueError(
             f"target must lie between 0 and 1, but does not in {_validate.rows(bad)}; pass probabilities."
         )
-    return np.asarray(wanted / chance)
+    return chance, wanted / chance
 
 
 def threshold_of(estimator: str, threshold: float | None) -> float:
+    """Return the threshold of an estimator that has one, infinity for the others."""
     _validate.one_of(estimator, "estimator", (*NEEDS_MODEL, "IPS", "SNIPS", "clipped IPS"))
     if estimator not in NEEDS_THRESHOLD:
         if threshold is not None:
@@ -44,6 +39,7 @@ def threshold_of(estimator: str, threshold: float | None) -> float:
 
 
 def model_of(q: ArrayLike | None, v: ArrayLike | None, n: int, estimator: str) -> tuple[FloatArray, FloatArray]:
+    """Return predicted rewards of the logged action and of the target policy; zero for an estimator without model."""
     if estimator not in NEEDS_MODEL:
         return np.zeros(n), np.zeros(n)
     if q is None or v is None:

@@ -18,14 +18,7 @@ def chances(p: ArrayLike | StarChances | None, n: int, like: str) -> FloatArray:
     """Return the chance of each of n rated pairs: in (0, 1], or one where nothing is known."""
     if p is None:
         return np.ones(n)
-    a = _validate.vector(p.p if isinstance(p, StarChances) else p, "p", n, like)
-    bad = (a <= 0) | (a > 1)
-    if bad.any():
-        raise ValueError(
-            f"p must lie above 0 and up to 1, but does not in {_validate.rows(bad)} (first: {a[bad][0]:g}); these "
-            "pairs were rated, so a chance of zero is not the one that was at work."
-        )
-    return a
+    return _validate.happened(p.p if isinstance(p, StarChances) else p, "p", n, like)
 
 
 def _check(rank: int, penalty: float, rounds: int, seed: int) -> None:
@@ -234,14 +227,10 @@ def penalty_risk(
     """
     u, i, y, sides = _factorise.cells(users, items, stars, shape)
     chance = chances(p, len(y), "stars")
-    grid = _validate.vector(penalties, "penalties")
-    if (grid <= 0).any():
-        raise ValueError(f"penalties must be above 0, but are not in {_validate.rows(grid <= 0)}; try powers of ten.")
+    grid = _validate.positive(penalties, "penalties", "try powers of ten")
+    _check(rank, float(grid[0]), rounds, seed)
     _validate.integer(folds, "folds", 2, len(y))
-    _validate.integer(seed, "seed", 0, 2**32 - 1)
     _validate.function(learner, "learner")
-    _validate.integer(rank, "rank", 1)
-    _validate.integer(rounds, "rounds", 1)
     how = {"rank": rank, "rounds": rounds}
     fold = np.random.default_rng(seed).permutation(len(y)) % folds
     risk = np.zeros(len(grid))

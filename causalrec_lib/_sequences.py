@@ -97,9 +97,7 @@ def confidence_sequence(
     bib: howard2021time, johari2022always, waudbysmith2024time
     """
     value = _validate.vector(values, "values")
-    se = _validate.vector(ses, "ses", len(value), "values")
-    if (se <= 0).any():
-        raise ValueError(f"ses must be above 0, but are not in {_validate.rows(se <= 0)}; drop looks without data.")
+    se = _validate.positive(ses, "ses", "drop looks without data", len(value), "values")
     alpha = 1 - _validate.number(level, "level", above=0, below=1)
     aim = float(se[-1]) if tightest is None else _validate.number(tightest, "tightest", above=0)
     information, rho = 1 / se**2, _mixture(aim, alpha)

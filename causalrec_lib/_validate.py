@@ -92,6 +92,12 @@ def nonnegative(x: ArrayLike, name: str, n: int | None = None, like: str = "") -
     return a
 
 
+def positive(x: ArrayLike, name: str, mend: str, n: int | None = None, like: str = "") -> FloatArray:
+    """Return `x` as a vector of numbers above zero."""
+    a = vector(x, name, n, like)
+    return _inside(a, a <= 0, name, "above 0", mend)
+
+
 def errors(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
     """Return `x` as a vector of standard errors: zero or more, or NaN where unknown."""
     a = _as_float(x, name)
@@ -101,16 +107,17 @@ def errors(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> Flo
     return a.reshape(known.shape)
 
 
+def _inside(a: FloatArray, bad: NDArray[np.bool_], name: str, where: str, mend: str) -> FloatArray:
+    """Return `a` if none of its entries is marked as bad."""
+    if bad.any():
+        raise ValueError(f"{name} must lie {where}, but does not in {rows(bad)} (first: {a[bad][0]:g}); {mend}.")
+    return a
+
+
 def uniforms(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
     """Return `x` as a vector of numbers from 0 up to, but not including, 1."""
     a = vector(x, name, n, like)
-    bad = (a < 0) | (a >= 1)
-    if bad.any():
-        raise ValueError(
-            f"{name} must lie in [0, 1), but does not in {rows(bad)} (first: {a[bad][0]:g}); "
-            "draw it with Generator.uniform."
-        )
-    return a
+    return _inside(a, (a < 0) | (a >= 1), name, "in [0, 1)", "draw it with Generator.uniform")
 
 
 def positions(
@@ -140,9 +147,9 @@ def _whole(a: FloatArray, name: str, low: int, high: float) -> NDArray[np.int64]
     return a.astype(np.int64)
 
 
-def distributions(x: ArrayLike, name: str, shape: tuple[int, int]) -> FloatArray:
-    """Return `x` as a matrix of that shape whose rows are probabilities that sum to 1."""
-    a = table(x, name, shape)
+def distributions(x: ArrayLike, name: str, shape: tuple[int, int] | None = None) -> FloatArray:
+    """Return `x` as a matrix, of that shape if one is given, whose rows are probabilities that sum to 1."""
+    a = matrix(x, name) if shape is None else table(x, name, shape)
     bad = (a < 0).any(axis=1) | (np.abs(a.sum(axis=1) - 1) > 1e-6)
     if bad.any():
         raise ValueError(
@@ -201,13 +208,15 @@ def binary(x: ArrayLike, name: str, n: int | None = None, like: str = "", *, bot
 def propensity(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
     """Return `x` as a vector of probabilities strictly between 0 and 1."""
     a = vector(x, name, n, like)
-    bad = (a <= 0) | (a >= 1)
-    if bad.any():
-        raise ValueError(
-            f"{name} must lie strictly between 0 and 1, but does not in {rows(bad)} (first: {a[bad][0]:g}); "
-            "rows that could only ever get one treatment carry no comparison: trim them, or change the estimand."
-        )
-    return a
+    mend = "rows that could only ever get one treatment carry no comparison: trim them, or change the estimand"
+    return _inside(a, (a <= 0) | (a >= 1), name, "strictly between 0 and 1", mend)
+
+
+def happened(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
+    """Return `x` as a vector of chances of what did happen: above 0 and up to 1."""
+    a = vector(x, name, n, like)
+    mend = "what happened had a chance: look for rounding, for percentages, or for another version of the log"
+    return _inside(a, (a <= 0) | (a > 1), name, "above 0 and up to 1", mend)
 
 
 def frame(df: object, name: str, columns: Sequence[str] = ()) -> pd.DataFrame:
@@ -313,15 +322,15 @@ def interval(x: object, name: str) -> tuple[float, float]:
     return low, high
 
 
-def numbers(x: object, name: str, n: int, low: float = -np.inf, high: float = np.inf) -> tuple[float, ...]:
-    """Return `x` if it is a tuple of n finite numbers in [low, high]."""
-    if not isinstance(x, tuple) or len(x) != n:
-        raise ValueError(f"{name} must be a tuple of {n} numbers, but is {shown(x)}; write them in round brackets.")
+def numbers(x: object, name: str, n: int = 0, low: float = -np.inf, high: float = np.inf) -> tuple[float, ...]:
+    """Return `x` if it is a tuple of n finite numbers in [low, high]; with n of 0, of one or more."""
+    if not isinstance(x, tuple) or len(x) != (n or max(len(x), 1)):
+        raise ValueError(f"{name} must be a tuple of {n or 'some'} numbers, but is {shown(x)}; use round brackets.")
     return tuple(number(entry, f"each part of {name}", low, high) for entry in x)
 
 
-def ascending(x: object, name: str, n: int) -> tuple[float, ...]:
-    """Return `x` if it is a tuple of n finite numbers, each above the one before."""
+def ascending(x: object, name: str, n: int = 0) -> tuple[float, ...]:
+    """Return `x` if it is a tuple as in `numbers`, each above the one before."""
     a = numbers(x, name, n)
     if any(first >= second for first, second in itertools.pairwise(a)):
         raise ValueError(f"{name} must rise from each number to the next, but is {shown(x)}; sort it.")

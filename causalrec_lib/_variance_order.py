@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable
 
 import networkx as nx
@@ -159,11 +160,11 @@ def class_effects(
         raise ValueError(f"treatment and outcome are both {treatment!r}; name two columns.")
     if len(columns) <= len(first) + 1:
         raise ValueError(f"data has {len(columns)} rows for {len(first)} columns; pass more rows than columns.")
-    rows: dict[frozenset[Hashable], list[float]] = {}
+    rows: Counter[frozenset[Hashable]] = Counter()
     for graph in graphs:
         g = _pdag.pdag(graph, "each of graphs")
         _pdag.same_nodes(g, first, ("each of graphs", "the first"))
-        rows.setdefault(frozenset(g.pred[treatment]), []).append(1)
+        rows[frozenset(g.pred[treatment])] += 1
     table = []
     for parents, count in sorted(rows.items(), key=lambda row: sorted(map(str, row[0]))):
         names = sorted(parents, key=str)
@@ -172,5 +173,5 @@ def class_effects(
             fit = sm.OLS(columns[outcome], sm.add_constant(columns[[treatment, *names]])).fit(cov_type="HC1")
             effect, se = float(fit.params[treatment]), float(fit.bse[treatment])
         label = ", ".join(map(str, names)) or "(none)"
-        table.append((label, effect, se, effect - 1.96 * se, effect + 1.96 * se, len(count)))
+        table.append((label, effect, se, effect - 1.96 * se, effect + 1.96 * se, count))
     return pd.DataFrame(table, columns=["parents", "effect", "se", "low", "high", "graphs"])

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalrec_lib import _validate
 from causalrec_lib._design import ESTIMANDS
-from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
+from causalrec_lib._mestimation import cluster_codes, least_squares, n_groups, standard_error
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.estimate import Estimate
 
@@ -140,9 +140,7 @@ def calibration(
             "predicted is all alike, or averages zero: a slope of it has no meaning; pass effects that vary."
         )
     design = np.column_stack([v * middle, v * (tau - middle)])
-    gram = design.T @ design / len(u)
-    slopes = np.linalg.solve(gram, design.T @ u / len(u))
-    influence = (design * (u - design @ slopes)[:, None]) @ np.linalg.inv(gram)
+    slopes, influence = least_squares(design, u)
     return {
         name: Estimate(
             float(slopes[k]), standard_error(influence[:, k], codes), "calibration slope",
@@ -259,8 +257,8 @@ def targeting_curve(
     bib: yadlowsky2025evaluating
     """
     psi, _, _ = _ranked(scores, priority)
-    asked = np.array(_validate.ascending(shares, "shares", len(list(_validate.iterable(shares, "shares")))))
-    if not len(asked) or asked[0] <= 0 or asked[-1] > 1:
+    asked = np.array(_validate.ascending(shares, "shares"))
+    if asked[0] <= 0 or asked[-1] > 1:
         raise ValueError(f"shares must lie above 0 and at most at 1; got {shares}.")
     rng = np.random.default_rng(_validate.integer(seed, "seed"))
 

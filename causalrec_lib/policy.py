@@ -20,7 +20,7 @@ from causalrec_lib._off_policy import (
     threshold_of,
     value_of,
 )
-from causalrec_lib._refusal import NoOverlap, judge, of_clusters
+from causalrec_lib._refusal import NoOverlap, judge
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.estimate import Estimate, OnRefusal, Rules
 
@@ -64,8 +64,7 @@ def at_actions(probabilities: ArrayLike, actions: ArrayLike) -> FloatArray:
     ----------
     bib: dudik2011doubly
     """
-    table = _validate.matrix(probabilities, "probabilities")
-    table = _validate.distributions(table, "probabilities", table.shape)
+    table = _validate.distributions(probabilities, "probabilities")
     taken = _validate.positions(actions, "actions", table.shape[1], len(table), "probabilities")
     return np.asarray(table[np.arange(len(table)), taken])
 
@@ -98,12 +97,11 @@ def uncovered(target: ArrayLike, logging: ArrayLike) -> FloatArray:
     ----------
     bib: dudik2011doubly
     """
-    table = _validate.matrix(logging, "logging")
-    table = _validate.distributions(table, "logging", table.shape)
-    wanted = _validate.matrix(target, "target", len(table), "logging")
+    table, wanted = _validate.distributions(logging, "logging"), _validate.distributions(target, "target")
     if wanted.shape != table.shape:
-        raise ValueError(f"target has {wanted.shape[1]} actions and logging {table.shape[1]}; give both all actions.")
-    wanted = _validate.distributions(wanted, "target", table.shape)
+        raise ValueError(
+            f"target has shape {wanted.shape} and logging {table.shape}; give both all rounds and actions."
+        )
     return np.asarray(np.where(table == 0, wanted, 0.0).sum(axis=1))
 
 
@@ -177,7 +175,7 @@ def off_policy_value(
     """
     reward = _validate.vector(y, "y")
     rules = _validate.instance(Rules() if rules is None else rules, "rules", Rules, "pass Rules(min_ess=...)")
-    w = importance_weights(target, e, len(reward))
+    chance, w = importance_weights(target, e, len(reward))
     cut = threshold_of(estimator, threshold)
     predicted, expected = model_of(q, v, len(reward), estimator)
     used = shrunk(w, estimator, cut)
@@ -190,9 +188,9 @@ def off_policy_value(
         n_clusters=n_groups(codes), influence=influence, clusters=codes,
     )  # fmt: skip
     if estimator == "DM":
-        return judge(estimate, {}, rules, refuse, of_clusters(estimate.n_clusters, rules))
+        return judge(estimate, {}, rules, refuse)
     sides = {"rounds": used} if used.any() else {}
-    return judge(estimate, sides, rules, refuse, objections(w, _validate.vector(e, "e"), rules), ["mean weight"])
+    return judge(estimate, sides, rules, refuse, objections(w, chance, rules), ["mean weight"])
 
 
 def thresholds(
@@ -236,11 +234,11 @@ def thresholds(
     bib: su2020doubly
     """
     _validate.one_of(estimator, "estimator", NEEDS_THRESHOLD)
-    grid = _validate.vector(candidates, "candidates")
-    if (np.diff(grid) <= 0).any() or grid[0] <= 0:
-        raise ValueError("candidates must be above zero and ascending; sort them and drop the doubles.")
+    grid = _validate.positive(candidates, "candidates", "try powers of ten")
+    if (np.diff(grid) <= 0).any():
+        raise ValueError("candidates must be ascending; sort them and drop the doubles.")
     reward = _validate.vector(y, "y")
-    w = importance_weights(target, e, len(reward))
+    _, w = importance_weights(target, e, len(reward))
     predicted, expected = model_of(q, v, len(reward), estimator)
     rows = {}
     for cut in grid:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from causalrec_lib import _validate
-from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
+from causalrec_lib._mestimation import cluster_codes, least_squares, n_groups, standard_error
 from causalrec_lib._propensity import column_names
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.estimate import Estimate
@@ -181,10 +181,8 @@ def mediation_sensitivity(
     bib: imai2010general
     """
     a, group, m, covariates = _inputs(y, t, mediator, X)
-    asked = np.array(
-        _validate.ascending(correlations, "correlations", len(list(_validate.iterable(correlations, "correlations"))))
-    )
-    if not len(asked) or asked[0] <= -1 or asked[-1] >= 1:
+    asked = np.array(_validate.ascending(correlations, "correlations"))
+    if asked[0] <= -1 or asked[-1] >= 1:
         raise ValueError(f"correlations must lie between -1 and 1; got {correlations}.")
     design = np.column_stack([np.ones(len(a)), group, covariates])
     (to_y, _), (to_m, _) = _regression(design, a), _regression(design, m)
@@ -211,6 +209,4 @@ def _regression(design: FloatArray, values: FloatArray) -> tuple[FloatArray, Flo
     """Return least-squares coefficients and the influence of each row on them, shape (n, k)."""
     if len(values) <= design.shape[1] or np.linalg.matrix_rank(design) < design.shape[1]:
         raise ValueError("t, mediator and X say the same thing twice, or rows are too few; drop a column.")
-    beta = np.linalg.lstsq(design, values, rcond=None)[0]
-    gram = design.T @ design / len(values)
-    return beta, np.asarray((design * (values - design @ beta)[:, None]) @ np.linalg.inv(gram))
+    return least_squares(design, values)

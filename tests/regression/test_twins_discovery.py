@@ -10,6 +10,7 @@ import pytest
 import statsmodels.api as sm
 
 from causalrec_lib import _pdag, discovery
+from tests.regression.twins import first_failure
 from tests.truth import discovery_world as world
 from tests.truth.discovery_world import Tools
 
@@ -134,17 +135,13 @@ TWINS = {
 BATTERY = {"graphs": world.graph_battery, "controls": world.control_battery, "effects": world.effect_battery}
 
 
-def first_failure(battery, tools):
-    """Return the first check that fails."""
-    return next((check for check, good in BATTERY[battery](tools, RUNS) if not good), None)
-
-
 @pytest.mark.parametrize("battery", BATTERY)
 def test_the_true_functions_pass(battery):
-    assert first_failure(battery, TRUE) is None
+    assert first_failure(BATTERY[battery](TRUE, RUNS)) is None
 
 
 @pytest.mark.parametrize("name", TWINS)
 def test_a_broken_twin_fails(name):
     battery, broken = TWINS[name]
-    assert first_failure(battery, replace(TRUE, **broken)) is not None, f"the battery does not see {name!r}"
+    failed = first_failure(BATTERY[battery](replace(TRUE, **broken), RUNS))
+    assert failed is not None, f"the battery does not see {name!r}"

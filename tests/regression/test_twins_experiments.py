@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from causalrec_lib.estimate import difference_in_means
+from tests.regression.twins import first_failure
 from tests.truth import experiments_world as world
 from tests.truth.experiments_world import Tools
 
@@ -156,17 +157,13 @@ TWINS = {
 }
 
 
-def first_failure(battery, tools):
-    """Return the first check that fails."""
-    return next((check for check, good in BATTERY[battery](tools, RUNS) if not good), None)
-
-
 @pytest.mark.parametrize("battery", BATTERY)
 def test_the_true_function_passes(battery):
-    assert first_failure(battery, TRUE) is None
+    assert first_failure(BATTERY[battery](TRUE, RUNS)) is None
 
 
 @pytest.mark.parametrize("name", TWINS)
 def test_a_broken_twin_fails(name):
     tool, broken = TWINS[name]
-    assert first_failure(tool, replace(TRUE, **{tool: broken})) is not None, f"the battery does not see {name!r}"
+    failed = first_failure(BATTERY[tool](replace(TRUE, **{tool: broken}), RUNS))
+    assert failed is not None, f"the battery does not see {name!r}"

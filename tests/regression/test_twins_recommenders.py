@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from causalrec_lib import exposure
+from tests.regression.twins import first_failure
 from tests.truth import exposure_world as world
 from tests.truth.exposure_world import Tools
 
@@ -98,12 +99,8 @@ TWINS = {
 }
 
 
-def first_failure(battery, tools):
-    """Return the first check that fails."""
-    return next((check for check, good in world.BATTERIES[battery](tools, RUNS) if not good), None)
-
-
 @pytest.mark.parametrize("name", TWINS)
 def test_a_broken_twin_fails(name):
     battery, tool, broken = TWINS[name]
-    assert first_failure(battery, replace(TRUE, **{tool: broken})) is not None, f"the battery does not see {name!r}"
+    failed = first_failure(world.BATTERIES[battery](replace(TRUE, **{tool: broken}), RUNS))
+    assert failed is not None, f"the battery does not see {name!r}"

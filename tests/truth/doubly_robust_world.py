@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.stats import binom
 from sklearn.tree import DecisionTreeRegressor
 
 from causalrec_lib import doubly_robust
 from causalrec_lib.doubly_robust import Nuisances
 from causalrec_lib.estimate import Estimate
+
+from .intervals import centred, covers
 
 ATE, ATT_GAP = 1.0, 0.3
 
@@ -37,18 +38,6 @@ def estimates(
         )
         found.append(aipw(y, t, Nuisances(outcome.mu0, outcome.mu1, chance.e, full.fold), refuse="flag"))
     return found
-
-
-def centred(found: list[Estimate], truth: float) -> bool:
-    """Whether the mean lies within three Monte-Carlo errors of the truth."""
-    values = np.array([e.value for e in found])
-    return abs(values.mean() - truth) < 3 * values.std(ddof=1) / np.sqrt(len(found))
-
-
-def covers(found: list[Estimate], truth: float) -> bool:
-    """Whether the intervals hold the truth as often as they claim, up to chance."""
-    low, high = binom.ppf([0.001, 0.999], len(found), 0.95)
-    return bool(low <= sum(e.covers(truth) for e in found) <= high)
 
 
 def battery(runs: int = 40) -> Iterator[tuple[str, bool]]:

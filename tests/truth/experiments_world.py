@@ -57,7 +57,7 @@ def draw(seed: int, users: int = 400, share: float = 0.4) -> Draw:
 def many(estimate, runs: int, wanted: float) -> Runs:
     """Return estimates and errors over many draws."""
     found = [estimate(draw(seed)) for seed in range(runs)]
-    return Runs(np.array([f.value for f in found]), np.array([f.se for f in found]), wanted)
+    return Runs.of(found, wanted)
 
 
 def ratio_battery(tools: Tools, runs: int):
@@ -175,4 +175,4 @@ def interleaving_battery(tools: Tools, runs: int):
         shown, side = tools.team_draft(a[:200], a[:200], rng=coin)
         tapped = (coin.uniform(size=shown.shape) < chance[shown]).astype(float)
         null.append(tools.interleaving_credit(tapped, side))
-    yield from honest("no difference", Runs(np.array([f.value for f in null]), np.array([f.se for f in null]), 0.0))
+    yield from honest("no difference", Runs.of(null, 0.0))

@@ -47,7 +47,7 @@ def runs_of(estimate, truth: float, runs: int) -> Runs:
         seen = rng.random(SHAPE) < CHANCE
         survey = rng.integers(N, size=300)
         found.append(estimate(seen, survey))
-    return Runs(np.array([f.value for f in found]), np.array([f.se for f in found]), truth)
+    return Runs.of(found, truth)
 
 
 def mean_battery(tools: Tools, runs: int):

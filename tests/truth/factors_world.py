@@ -64,7 +64,7 @@ def sandwich(y, t, w, z, X):
 def many(estimate, runs, **how):
     """Return estimates and errors over many draws."""
     found = [estimate(draw(seed, **how)) for seed in range(runs)]
-    return Runs(np.array([f.value for f in found]), np.array([f.se for f in found]), EFFECT)
+    return Runs.of(found, EFFECT)
 
 
 def proximal_battery(tools: Tools, runs: int):

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.integrate import quad
-from scipy.stats import binom, norm
+from scipy.stats import norm
 
 from causalrec_lib import heterogeneity
 from causalrec_lib.estimate import Estimate
+
+from .intervals import centred, covers, scattered
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,7 @@ def draw(seed: int, n: int = 1_200) -> dict[str, np.ndarray]:
 
 
 def _covers(found: list[Estimate], truth: float) -> bool:
-    """Whether intervals of 95 % hold the truth as often as chance allows, and estimates are centred on it."""
-    runs = len(found)
-    low, high = binom.ppf([0.001, 0.999], runs, 0.95)
-    hits = sum(e.low <= truth <= e.high for e in found)
-    values = np.array([e.value for e in found])
-    return bool(low <= hits <= high and abs(values.mean() - truth) < 3.5 * values.std(ddof=1) / runs**0.5)
+    return covers(found, truth) and centred(found, truth, 3.5)
 
 
 def battery(tools: Tools, runs: int) -> dict[str, bool]:
@@ -56,9 +53,7 @@ def battery(tools: Tools, runs: int) -> dict[str, bool]:
     for weighting, value in truth.items():
         found = [tools.rate(d["scores"], d["tau"], weighting=weighting) for d in days]
         out[f"{weighting} covers"] = _covers(found, value)
-        errors, values = np.array([(e.se, e.value) for e in found]).T
-        band = 3.5 / np.sqrt(2 * runs)
-        out[f"{weighting}'s error is the scatter"] = bool(abs(errors.mean() / values.std(ddof=1) - 1) < band)
+        out[f"{weighting}'s error is the scatter"] = scattered(found)
         none = [tools.rate(d["scores"], d["other"], weighting=weighting) for d in days]
         out[f"{weighting} of an empty order covers zero"] = _covers(none, 0.0)
     stretched = [tools.calibration(d["y"], d["t"], 4 + 2 * (d["tau"] - 1), d["m"], d["e"]) for d in days]

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import softmax
-from scipy.stats import binom
 
 from causalrec_lib import policy
 from causalrec_lib.estimate import Estimate
+
+from .intervals import centred, covers, scattered
 
 Value = Callable[..., Estimate]
 K = 4
@@ -47,29 +48,24 @@ def draw(seed: int, n: int = 1_500, model: np.ndarray = WRONG, shared: float = 0
 
 def battery(value: Value, runs: int) -> dict[str, bool]:
     """Each check and whether it holds."""
-    low, high = binom.ppf([0.001, 0.999], runs, 0.95)
     out = {}
     for how in ("IPS", "SNIPS", "DR", "SNDR"):
         found = [value(*draw(seed)[:5], estimator=how, refuse="flag") for seed in range(runs)]
-        values, errors = np.array([(x.value, x.se) for x in found]).T
-        spread = values.std(ddof=1)
-        out[f"{how} unbiased"] = abs(values.mean() - TRUTH) < 3.5 * spread / runs**0.5
-        out[f"{how} covers"] = low <= sum(x.covers(TRUTH) for x in found) <= high
-        out[f"{how} error"] = abs(errors.mean() / spread - 1) < 3.5 / (2 * runs) ** 0.5
+        out[f"{how} unbiased"] = centred(found, TRUTH, 3.5)
+        out[f"{how} covers"] = covers(found, TRUTH)
+        out[f"{how} error"] = scattered(found)
     right = [draw(seed, model=MEANS) for seed in range(runs)]
     for how, cut in (("DM", None), ("SWITCH-DR", 1.5), ("DRos", 1.0)):
-        values = np.array([value(*d[:5], estimator=how, threshold=cut, refuse="flag").value for d in right])
-        out[f"{how} right with a right model"] = abs(values.mean() - TRUTH) < 3.5 * values.std(ddof=1) / runs**0.5
-    cut = [
-        value(*draw(seed)[:5], estimator="clipped IPS", threshold=1.0, refuse="flag").value for seed in range(runs)
-    ]
-    cut_truth = float((np.minimum(TARGET, LOGGING) * MEANS).sum(axis=1).mean())
-    out["clipping takes what it should"] = abs(np.mean(cut) - cut_truth) < 3.5 * np.std(cut, ddof=1) / runs**0.5
+        found = [value(*d[:5], estimator=how, threshold=cut, refuse="flag") for d in right]
+        out[f"{how} right with a right model"] = centred(found, TRUTH, 3.5)
+    found = [value(*draw(seed)[:5], estimator="clipped IPS", threshold=1.0, refuse="flag") for seed in range(runs)]
+    out["clipping takes what it should"] = centred(
+        found, float((np.minimum(TARGET, LOGGING) * MEANS).sum(axis=1).mean()), 3.5
+    )
     shared = [draw(seed, shared=0.95) for seed in range(1_000, 1_000 + runs)]
-    grouped = [value(*d[:5], estimator="SNIPS", clusters=d.user, refuse="flag") for d in shared]
-    spread = np.std([x.value for x in grouped], ddof=1)
-    out["clusters are counted"] = abs(np.mean([x.se for x in grouped]) / spread - 1) < 3.5 / (2 * runs) ** 0.5
-    return {name: bool(good) for name, good in out.items()}
+    found = [value(*d[:5], estimator="SNIPS", clusters=d.user, refuse="flag") for d in shared]
+    out["clusters are counted"] = scattered(found)
+    return out
 
 
 TRUE: Value = policy.off_policy_value

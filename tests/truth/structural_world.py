@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import binom
 
 from causalrec_lib import structural
 from causalrec_lib.estimate import Estimate
+
+from .intervals import centred, covers, scattered
 
 Mediation = Callable[..., dict[str, Estimate]]
 A, B, D, EXTRA, REST = 0.8, -0.5, 0.4, -0.3, 0.7
@@ -34,15 +35,7 @@ def draw(seed: int, n: int = 600, groups: int = 0) -> dict[str, np.ndarray]:
 
 
 def _good(found: list[Estimate], truth: float) -> bool:
-    runs = len(found)
-    low, high = binom.ppf([0.001, 0.999], runs, 0.95)
-    values, errors = np.array([(e.value, e.se) for e in found]).T
-    spread = values.std(ddof=1)
-    return bool(
-        low <= sum(e.low <= truth <= e.high for e in found) <= high
-        and abs(values.mean() - truth) < 3.5 * spread / runs**0.5
-        and abs(errors.mean() / spread - 1) < 3.5 / (2 * runs) ** 0.5
-    )
+    return covers(found, truth) and centred(found, truth, 3.5) and scattered(found)
 
 
 def battery(mediation: Mediation, runs: int) -> dict[str, bool]:
@@ -53,9 +46,7 @@ def battery(mediation: Mediation, runs: int) -> dict[str, bool]:
     out["parts add up"] = all(np.isclose(f["total"].value, f["direct"].value + f["indirect"].value) for f in found)
     grouped = [draw(1_000 + seed, groups=30) for seed in range(runs)]
     clustered = [mediation(d["y"], d["t"], d["m"], d["x"], clusters=d["code"]) for d in grouped]
-    values = np.array([f["direct"].value for f in clustered])
-    errors = np.array([f["direct"].se for f in clustered])
-    out["clusters are counted"] = bool(abs(errors.mean() / values.std(ddof=1) - 1) < 0.15 + 3.5 / (2 * runs) ** 0.5)
+    out["clusters are counted"] = scattered([f["direct"] for f in clustered], 0.15)
     return out
 
 

@@ -76,6 +76,11 @@ class Runs:
     ses: np.ndarray
     truth: float
 
+    @classmethod
+    def of(cls, found, truth: float) -> Runs:
+        """Collect estimates of one truth."""
+        return cls(np.array([f.value for f in found]), np.array([f.se for f in found]), truth)
+
     @property
     def n(self) -> int:
         return len(self.values)
