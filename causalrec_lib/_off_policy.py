@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from causalrec_lib import _validate
@@ -40,7 +41,7 @@ def threshold_of(estimator: str, threshold: float | None) -> float:
 
 def model_of(q: ArrayLike | None, v: ArrayLike | None, n: int, estimator: str) -> tuple[FloatArray, FloatArray]:
     """Return predicted rewards of the logged action and of the target policy; zero for an estimator without model."""
-    if estimator not in NEEDS_MODEL:
+    if estimator not in (*NEEDS_MODEL, "cascade DR"):
         return np.zeros(n), np.zeros(n)
     if q is None or v is None:
         missing = "q" if q is None else "v"
@@ -69,6 +70,17 @@ def value_of(y: FloatArray, w: FloatArray, q: FloatArray, v: FloatArray, estimat
     correction = float(w @ (y - q) / w.sum())
     influence = v - v.mean() + w * (y - q - correction) / w.mean()
     return float(v.mean()) + correction, influence
+
+
+def slate_rows(table: pd.DataFrame, estimator: str) -> tuple[pd.Series, pd.Series]:
+    """Return each slot's weight and what it adds to its slate; `table` is sorted by session and place."""
+    by = table.groupby("session")["ratio"]
+    if estimator in ("IPS", "IIPS"):
+        w = by.transform("prod") if estimator == "IPS" else table["ratio"]
+        return w, w * table["y"]
+    w = by.cumprod()
+    above = w.groupby(table["session"]).shift(1, fill_value=1.0)
+    return w, w * (table["y"] - table["q"]) + above * table["v"]
 
 
 def objections(w: FloatArray, e: FloatArray, rules: Rules) -> list[EstimateRefused]:

@@ -17,6 +17,7 @@ from causalrec_lib._off_policy import (
     model_of,
     objections,
     shrunk,
+    slate_rows,
     threshold_of,
     value_of,
 )
@@ -27,7 +28,7 @@ from causalrec_lib.estimate import Estimate, OnRefusal, Rules
 __all__ = ["at_actions", "bernstein", "off_policy_value", "slate_value", "thresholds", "uncovered"]
 
 Estimator = Literal["DM", "IPS", "SNIPS", "clipped IPS", "DR", "SNDR", "SWITCH-DR", "DRos"]
-SlateEstimator = Literal["IPS", "IIPS", "RIPS"]
+SlateEstimator = Literal["IPS", "IIPS", "RIPS", "cascade DR"]
 ESTIMANDS["policy value"] = "mean reward a round if the target policy had run"
 _ASSUMES = (
     "the logged propensities are the chances that were at work",
@@ -296,6 +297,8 @@ def slate_value(
     ratio: ArrayLike,
     session: ArrayLike,
     position: ArrayLike,
+    q: ArrayLike | None = None,
+    v: ArrayLike | None = None,
     *,
     estimator: SlateEstimator = "RIPS",
     rules: Rules | None = None,
@@ -310,14 +313,20 @@ def slate_value(
     y : array-like of shape (n,)
         Reward of each slot.
     ratio : array-like of shape (n,)
-        Target over logging probability of the slot's item: given the slots above for "IPS" and "RIPS", and whatever
-        the other slots hold for "IIPS".
+        Target over logging probability of the slot's item: whatever the other slots hold for "IIPS", given the
+        slots above for the others.
     session : array-like of shape (n,)
         Labels of the slates.
     position : array-like of int, shape (n,)
         Place in the slate, 1 is the top.
-    estimator : {"IPS", "IIPS", "RIPS"}
-        Weigh a slot by the whole slate, by itself, or by itself and the slots above it.
+    q : array-like of shape (n,), optional
+        For "cascade DR": predicted reward of the slot and of all below it, given the items down to the slot, if the
+        target policy fills those below.
+    v : array-like of shape (n,), optional
+        For "cascade DR": mean of `q` over the target policy's choice for the slot, given the slots above.
+    estimator : {"IPS", "IIPS", "RIPS", "cascade DR"}
+        Weigh a slot by the whole slate, by itself, or by itself and the slots above it; or weigh, as "RIPS" does,
+        what a model leaves, and add the model's mean.
     rules : Rules, optional
         Thresholds for refusing; by default `Rules()`.
     refuse : {"raise", "flag"}
@@ -335,38 +344,42 @@ def slate_value(
     Raises
     ------
     ValueError
-        If inputs are no finite numbers or of other length, a ratio is negative, or a slate holds a place twice.
+        If inputs are no finite numbers or of other length, a ratio is negative, a slate holds a place twice, or
+        "cascade DR" lacks `q` or `v`.
     EstimateRefused
         If effective slates or the largest weight break a rule at some position and `refuse` is "raise".
 
     Notes
     -----
-    "IIPS" assumes that a click depends on its own slot, "RIPS" that it depends on the slots above too.
+    "IIPS" assumes that a click depends on its own slot, "RIPS" and "cascade DR" that it depends on the slots above
+    too. "cascade DR" is right with any model whose `v` is the mean of its `q`.
     Chapter: recommenders/02_off_policy_evaluation
 
     References
     ----------
-    bib: mcinerney2020counterfactual
+    bib: mcinerney2020counterfactual, kiyohara2022doubly
     """
     reward = _validate.vector(y, "y")
     step = _validate.nonnegative(ratio, "ratio", len(reward), "y")
     codes = _validate.labels(session, "session", len(reward), "y")
     place = _validate.positions(position, "position", low=1, n=len(reward), like="y")
-    _validate.one_of(estimator, "estimator", ("IPS", "IIPS", "RIPS"))
+    _validate.one_of(estimator, "estimator", ("IPS", "IIPS", "RIPS", "cascade DR"))
+    predicted, expected = model_of(q, v, len(reward), estimator)
     rules = _validate.instance(Rules() if rules is None else rules, "rules", Rules, "pass Rules(min_ess=...)")
-    table = pd.DataFrame({"session": codes, "place": place, "ratio": step, "y": reward})
+    table = pd.DataFrame(
+        {"session": codes, "place": place, "ratio": step, "y": reward, "q": predicted, "v": expected}
+    )
     if table.duplicated(["session", "place"]).any():
         raise ValueError("position holds a place twice in one session; number the slots of each slate.")
     table = table.sort_values(["session", "place"], kind="stable")
-    by = table.groupby("session")["ratio"]
-    w = table["ratio"] if estimator == "IIPS" else by.cumprod() if estimator == "RIPS" else by.transform("prod")
-    slates = (w * table["y"]).groupby(table["session"]).sum().to_numpy(float)
+    w, rows = slate_rows(table, estimator)
+    slates = rows.groupby(table["session"]).sum().to_numpy(float)
     influence = slates - slates.mean()
     estimate = Estimate(
         float(slates.mean()), standard_error(influence), "policy value", f"slates, {estimator}", len(slates),
         level=level, unit=unit, assumptions=_ASSUMES, influence=influence,
     )  # fmt: skip
-    groups = {f"slates at position {k}": rows.to_numpy(float) for k, rows in w.groupby(table["place"])}
-    if not all(rows.any() for rows in groups.values()):
+    groups = {f"slates at position {k}": at.to_numpy(float) for k, at in w.groupby(table["place"])}
+    if not all(at.any() for at in groups.values()):
         return judge(estimate, {}, rules, refuse, [NoOverlap("ratio is zero in every slate at some position.")])
     return judge(estimate, groups, rules, refuse)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.truth.policy_world import TRUE, battery
+from tests.truth.policy_world import TRUE, TRUE_SLATES, battery, slate_battery
 
 RUNS = 60
 
@@ -52,8 +52,36 @@ TWINS = {
 }  # fmt: skip
 
 
+def slates(change):
+    """A twin of cascade DR that changes what it was given."""
+    return lambda y, w, session, place, q, v, **o: TRUE_SLATES(*change(y, w, session, place, q, v), **o)
+
+
+SLATE_TWINS = {
+    "own slot's weight": lambda *d, estimator, **o: TRUE_SLATES(
+        d[0] - d[4] + d[5] / np.where(d[1] > 0, d[1], 1), *d[1:4], estimator="IIPS", **o
+    ),
+    "model's mean forgotten": slates(lambda y, w, s, k, q, v: (y, w, s, k, q, 0 * v)),
+    "predictions exchanged": slates(lambda y, w, s, k, q, v: (y, w, s, k, v, q)),
+    "reward of the slot alone in q, of all below in v": slates(
+        lambda y, w, s, k, q, v: (y, w, s, k, np.where(k == 1, q - q.mean() / 3, q), v)
+    ),
+    "model left out": slates(lambda y, w, s, k, q, v: (y, w, s, k, 0 * q, 0 * v)),
+    "slots as if independent": lambda *d, **o: replace(
+        f := TRUE_SLATES(*d, **o), interval=None, influence=None, clusters=None,
+        se=float((d[1] * (d[0] - d[4])).std() * (2 / f.n) ** 0.5) / 2,
+    ),
+}  # fmt: skip
+
+
 def test_the_true_one_passes():
     assert [check for check, good in battery(TRUE, RUNS).items() if not good] == []
+    assert [check for check, good in slate_battery(TRUE_SLATES, RUNS).items() if not good] == []
+
+
+@pytest.mark.parametrize("twin", SLATE_TWINS.values(), ids=SLATE_TWINS)
+def test_a_broken_twin_of_cascade_dr_fails(twin):
+    assert not all(slate_battery(twin, RUNS).values())
 
 
 @pytest.mark.parametrize("twin", TWINS.values(), ids=TWINS)

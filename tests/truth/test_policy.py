@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from causalrec_lib import policy
-from tests.truth.policy_world import TRUE, battery
+from tests.truth.policy_world import SLATE_TRUTH, TRUE, TRUE_SLATES, battery, slate_battery, slates
 
 
 def test_values_are_right_and_their_intervals_cover():
@@ -16,16 +16,12 @@ def test_values_are_right_many_times():
     assert [check for check, good in battery(TRUE, 1_000).items() if not good] == []
 
 
-def slates(rng, n=2_000):
-    """Two slots, two items each: a click on the second depends on the first; truth of a policy that likes item 1."""
-    first, second = rng.integers(0, 2, (2, n))
-    clicks = np.stack([rng.random(n) < 0.2 + 0.4 * first, rng.random(n) < 0.1 + 0.5 * first * second], axis=1)
-    ratio = np.stack([np.where(first, 0.8, 0.2) / 0.5, np.where(second, 0.7, 0.3) / 0.5], axis=1)
-    return clicks.astype(float).ravel(), ratio.ravel(), np.repeat(np.arange(n), 2), np.tile([1, 2], n)
+def test_cascade_dr_is_right_with_any_model_and_quieter_with_a_better_one():
+    assert [check for check, good in slate_battery(TRUE_SLATES, 100).items() if not good] == []
 
 
 def test_slates_are_right_where_the_assumption_holds_and_wrong_where_not():
-    truth = 0.2 + 0.4 * 0.8 + 0.1 + 0.5 * 0.8 * 0.7
+    truth = SLATE_TRUTH
     for name in ("IPS", "RIPS", "IIPS"):
         found = [policy.slate_value(*slates(np.random.default_rng(s)), estimator=name) for s in range(80)]
         values = np.array([x.value for x in found])

@@ -812,7 +812,9 @@ add(
     ratio=say.weights(E),
     session=say.labels(USER, optional=False),
     position=say.vector(PLACE, bad=(0.0, 1.5)),
-    estimator=say.option("RIPS"),
+    q=say.vector(E),
+    v=say.vector(E),
+    estimator=say.option("cascade DR"),
     **JUDGED,
     **COMMON,
 )

@@ -98,13 +98,36 @@ def test_a_slate_of_one_slot_is_weighting():
         assert found.value == pytest.approx((w * LOG.y).mean())
 
 
+def test_cascade_dr_of_one_slot_is_dr_and_without_a_model_rips():
+    rounds, one = np.arange(len(LOG.y)), np.ones(len(LOG.y))
+    w = LOG.target / LOG.e
+    found = policy.slate_value(LOG.y, w, rounds, one, LOG.q, LOG.v, estimator="cascade DR")
+    double = policy.off_policy_value(*ARGS, estimator="DR")
+    assert found.value == pytest.approx(double.value) and found.se == pytest.approx(double.se)
+    session, place, none = rounds // 3, rounds % 3 + 1, 0 * one
+    empty = policy.slate_value(LOG.y, w, session, place, none, none, estimator="cascade DR")
+    assert empty.value == pytest.approx(policy.slate_value(LOG.y, w, session, place, estimator="RIPS").value)
+    with pytest.raises(ValueError, match="v is missing, and cascade DR"):
+        policy.slate_value(LOG.y, w, session, place, LOG.q, estimator="cascade DR")
+
+
+def test_cascade_dr_by_hand():
+    y, ratio, q, v = np.array([1.0, 0.0, 1.0]), np.array([2.0, 0.5, 3.0]), np.array([0.9, 0.4, 0.3]), np.full(3, 0.5)
+    found = policy.slate_value(
+        np.tile(y, 2), np.tile(ratio, 2), np.repeat([0, 1], 3), np.tile([1, 2, 3], 2), np.tile(q, 2), np.tile(v, 2),
+        estimator="cascade DR", refuse="flag",
+    )  # fmt: skip
+    assert found.value == pytest.approx((2 * 0.1 + 0.5) + (1 * -0.4 + 2 * 0.5) + (3 * 0.7 + 1 * 0.5))
+
+
 def test_slates_in_any_order_of_rows():
     rng = np.random.default_rng(0)
     session, place = np.repeat(np.arange(100), 3), np.tile([1, 2, 3], 100)
     y, ratio, turn = rng.random(300), rng.uniform(0.5, 1.5, 300), rng.permutation(300)
-    for how in ("IPS", "RIPS", "IIPS"):
-        one = policy.slate_value(y, ratio, session, place, estimator=how)
-        other = policy.slate_value(y[turn], ratio[turn], session[turn], place[turn], estimator=how)
+    q, v = rng.random((2, 300))
+    for how in ("IPS", "RIPS", "IIPS", "cascade DR"):
+        one = policy.slate_value(y, ratio, session, place, q, v, estimator=how)
+        other = policy.slate_value(*(x[turn] for x in (y, ratio, session, place, q, v)), estimator=how)
         assert one.value == pytest.approx(other.value) and one.se == pytest.approx(other.se)
 
 
