@@ -199,15 +199,16 @@ run.claim("the right member's interval holds the truth", abs(chain_effect["effec
 #
 # ## PC by hand
 #
-# PC asks two questions. *Which pairs are never independent, whatever is held fixed?* They get an edge. *Where do two
-# edges collide?* If $a$ and $b$ became independent without holding $c$ fixed, then $c$ is a collider, for any other
-# node in the middle would have carried information. The rest follows by not making new colliders and no cycles.
+# PC asks two questions. *Which pairs are never independent, whatever is held fixed?* They get an edge; for any other
+# pair, what was held fixed is its *separating set*. *Where do two edges collide?* If $a$ and $b$ became independent
+# without holding $c$ fixed, then $c$ is a collider, for any other node in the middle would have carried information.
+# The rest follows by not making new colliders and no cycles.
 
 
 # %%
 def skeleton(names, independent):
-    """Edges that no columns part, and what parted the others; `independent(a, b, given)` answers True or False."""
-    near, parted, size = {v: set(names) - {v} for v in names}, {}, 0
+    """Edges between columns that are never independent, and for other pairs the columns that made them so."""
+    near, separators, size = {v: set(names) - {v} for v in names}, {}, 0
     while any(len(near[v]) > size for v in names):  # hold more and more columns fixed
         before = {v: sorted(near[v], key=names.index) for v in names}
         for a, b in combinations(names, 2):
@@ -215,19 +216,19 @@ def skeleton(names, independent):
             for given in chain(*(combinations(side, size) for side in around)):
                 if b in near[a] and independent(a, b, given):
                     near[a].remove(b), near[b].remove(a)
-                    parted[a, b] = given
+                    separators[a, b] = given
         size += 1
-    return near, parted
+    return near, separators
 
 
 def pc_by_hand(names, independent):
     """Skeleton, colliders, and what follows from them."""
-    near, parted = skeleton(names, independent)
+    near, separators = skeleton(names, independent)
     graph = nx.DiGraph([(a, b) for a in names for b in near[a]])
     graph.add_nodes_from(names)
     for c in names:  # colliders, first come, first served
         for a, b in combinations(sorted(near[c], key=names.index), 2):
-            if b not in near[a] and c not in parted[a, b] and graph.has_edge(a, c) and graph.has_edge(b, c):
+            if b not in near[a] and c not in separators[a, b] and graph.has_edge(a, c) and graph.has_edge(b, c):
                 graph.remove_edges_from([(c, a), (c, b)])
     line = lambda a, b: graph.has_edge(a, b) and graph.has_edge(b, a)  # noqa: E731
     arrow = lambda a, b: graph.has_edge(a, b) and not graph.has_edge(b, a)  # noqa: E731
@@ -241,7 +242,7 @@ def pc_by_hand(names, independent):
             if line(b, c) and (new_collider or cycle or any(e not in near[a] for a, e in combinations(sides, 2))):
                 graph.remove_edge(c, b)
                 moved = True
-    return graph, parted
+    return graph, separators
 
 
 # %% [markdown]
@@ -264,7 +265,7 @@ def fisher(frame):
 
 
 p_value = fisher(log[COLUMNS])
-by_hand, parted = pc_by_hand(COLUMNS, lambda a, b, given: p_value(a, b, given) > 0.001)
+by_hand, separators = pc_by_hand(COLUMNS, lambda a, b, given: p_value(a, b, given) > 0.001)
 assert discovery.shd(by_hand, learnt) == 0  # the library's graph, edge by edge
 endless, _ = pc_by_hand(COLUMNS, lambda a, b, given: graphs.d_separated(world.dag(), a, b, given))
 score = discovery.score_graph(learnt, endless)
@@ -296,20 +297,18 @@ for _ in run.progress(range(shuffles), "shuffles"):
 print(f"purchase -> display in {sum(flips)} of {shuffles} orders of the columns; by the other rule {sum(flips_max)}")
 
 # %% tags=["hide-input"]
+for key, number in (("edges_right", score.skeleton_precision), ("arrows_right", score.arrow_precision)):
+    run.record(key, number, truth=1.0)
 run.record("shd_learnt", score.shd, truth=0.0)
-run.record("edges_right", score.skeleton_precision, truth=1.0)
-run.record("arrows_right", score.arrow_precision, truth=1.0)
-run.claim(
-    "edges are mostly the oracle's, arrows are not", score.skeleton_precision > 0.85 > 0.7 > score.arrow_precision
-)
+run.claim("its edges are mostly the oracle's", score.skeleton_precision > 0.85, share=score.skeleton_precision)
+run.claim("its arrows are not", score.arrow_precision < 0.7, share=score.arrow_precision)
 run.record("r_price", log["price"].corr(log["consumed"]))
 mean_of("flips", flips)
 mean_of("flips_max", flips_max)
-run.claim("the oracle has the arrow from display to purchase", endless.has_edge("exposed", "consumed")
-          and not endless.has_edge("consumed", "exposed"))  # fmt: skip
+run.claim("the oracle has the arrow from display to purchase", wrong_way(endless.reverse()))
 run.claim("price and purchase look independent", p_value("price", "consumed", []) > 0.001)
 run.claim("but aren't, once the others are held fixed", p_value("price", "consumed", around) < 0.001)
-run.claim("PC parts price and purchase with nothing held fixed", parted.get(("price", "consumed")) == ())
+run.claim("PC drops their edge with nothing held fixed", separators.get(("price", "consumed")) == ())
 run.claim("and draws popularity as their collider", learnt.has_edge("consumed", "popularity")
           and not learnt.has_edge("popularity", "consumed"))  # fmt: skip
 run.claim("the order of columns decides", 0.1 < np.mean(flips) < 0.95, share=np.mean(flips))
@@ -468,7 +467,9 @@ assert check_grad(lambda w: acyclicity(w.reshape(5, 5))[0], lambda w: slope, som
 # %% [markdown]
 # The usual benchmark draws a random graph, random weights and noise of one variance, and counts wrong pairs: the
 # {term}`structural Hamming distance` (SHD) {cite:p}`tsamardinos2006max`. We score all answers as classes, so that
-# nobody is punished for a direction that can't be known. Each data set goes in twice: as drawn, and with each column
+# nobody is punished for a direction that can't be known. (The structural intervention distance
+# {cite:p}`peters2015structural` counts wrong effects in place of wrong edges, which is nearer to the use; no library
+# kept here has it.) Each data set goes in twice: as drawn, and with each column
 # divided by its standard deviation, as if somebody had changed the units.
 
 
@@ -504,8 +505,10 @@ for seed in run.progress(run.seeds(n_sets, "benchmark"), "data sets"):
     graph, x = linear_data(np.random.default_rng(seed))
     for units, z in (("as drawn", x), ("standardised", x / x.std(ddof=0))):
         W = notears(z.to_numpy())
-        found = {f"NOTEARS, {at}": distance(nx.DiGraph(abs(W) > at), graph) for at in (0.3, 0.1)}
+        found = {"NOTEARS, 0.3": distance(nx.DiGraph(abs(W) > 0.3), graph)}
         found |= {name: distance(learn(z), graph) for name, learn in LEARNERS.items()}
+        found["no edge"] = distance(nx.create_empty_copy(graph), graph)
+        found["a line in every pair"] = distance(nx.complete_graph(list(graph), nx.DiGraph), graph)
         sorting = discovery.varsortability(z, graph) if graph.number_of_edges() else 0.5
         rows.append({"set": seed, "units": units, "varsortability": sorting, **found})
 bench = pd.DataFrame(rows).set_index(["set", "units"])
@@ -514,13 +517,13 @@ bench.groupby("units").mean().round(2).T
 # %% tags=["hide-input"]
 drawn, standard = bench.xs("as drawn", level="units"), bench.xs("standardised", level="units")
 rise = standard - drawn
-for key, name in (("notears", "NOTEARS, 0.3"), ("low", "NOTEARS, 0.1"), ("sorting", "sort by variance"),
-                  ("ges", "GES")):  # fmt: skip
+for key, name in (("notears", "NOTEARS, 0.3"), ("sorting", "sort by variance"),
+                  ("ges", "GES"), ("none", "no edge"), ("full", "a line in every pair")):  # fmt: skip
     mean_of(f"shd_{key}_drawn", drawn[name], truth=0.0)
     mean_of(f"shd_{key}_standard", standard[name], truth=0.0)
 mean_of("varsort_drawn", drawn["varsortability"])
 run.record("varsort_standard", standard["varsortability"].mean(), naive=drawn["varsortability"].mean())
-for name in ("NOTEARS, 0.3", "NOTEARS, 0.1", "sort by variance"):
+for name in ("NOTEARS, 0.3", "sort by variance"):
     run.claim(f"{name} gets much worse by a change of units", rise[name].mean() > 4 * rise[name].sem())
 run.claim("PC and GES return the same graph in other units", bool((rise[["PC", "GES"]] == 0).all().all()))
 gap = drawn["sort by variance"] - drawn["NOTEARS, 0.3"]
@@ -530,23 +533,20 @@ shop = LEARNERS["GES"](log[COLUMNS].set_axis(range(len(COLUMNS)), axis=1))
 run.claim("GES turns the shop's arrow the right way", shop.has_edge(5, 6) and not shop.has_edge(6, 5))
 gap = standard["NOTEARS, 0.3"] - standard["GES"]
 run.claim("standardised, GES beats NOTEARS", gap.mean() > 3 * gap.sem())
-fig, (ax, side) = plt.subplots(2, 1, figsize=(5.4, 5.6), height_ratios=(4, 1))
-names = ["NOTEARS, 0.3", "NOTEARS, 0.1", *LEARNERS]
+near, far = (standard[name].mean() / standard["no edge"].mean() for name in ("GES", "NOTEARS, 0.3"))
+run.claim("standardised, NOTEARS is not far from no edge, and GES is", near < 0.5 < 0.65 < far, ges=near, notears=far)
+fig, ax = plt.subplots(figsize=(5.4, 4.2))
+names = ["NOTEARS, 0.3", *LEARNERS, "no edge"]
 for values, label, color, shift in ((drawn, "as drawn", "naive", -0.1), (standard, "standardised", "estimate", 0.1)):
     ax.errorbar(values[names].mean(), np.arange(len(names)) + shift, xerr=1.96 * values[names].sem(), fmt="o",
                 color=plots.COLORS[color], label=label)  # fmt: skip
 ax.set_yticks(range(len(names)), names)
 ax.set(xlabel="wrong pairs (SHD)", xlim=(0, None), ylim=(len(names) - 0.5, -0.5))
-for values, color in ((drawn, "naive"), (standard, "estimate")):
-    side.plot(values["varsortability"], np.zeros(n_sets) + (color == "naive") * 0.4, "o", alpha=0.6,
-              color=plots.COLORS[color])  # fmt: skip
-side.set(xlabel="varsortability (0.5: variances say nothing)", xlim=(0, 1.04), yticks=[], ylim=(-0.4, 0.8))
 fig.legend(loc="outside lower center", ncols=2)
 plots.show(
     fig,
-    alt="Above, mean wrong pairs of five algorithms. For NOTEARS and for sorting by variance the standardised dots "
-    "lie far to the right of those as drawn; for PC and GES both coincide. Below, varsortability: high as drawn, one "
-    "half for all sets when standardised.",
+    alt="Mean wrong pairs of five algorithms and of the graph without edges. For NOTEARS and for sorting by variance "
+    "the standardised dots lie far to the right of those as drawn; for PC and GES both coincide.",
     caption="The same rows in two units. What NOTEARS knew (grey) was the order of the variances, and a rule that "
     "only sorts them knew most of it. PC and GES don't read units.",
 )
@@ -559,9 +559,10 @@ plots.show(
 # {glue:text}`varsort_drawn:.2f` as drawn. A baseline that sorts by variance and regresses has an SHD of
 # {glue:text}`shd_sorting_drawn:.1f`, and of {glue:text}`shd_sorting_standard:.1f` in other units. In a shop the units
 # are cents, stars and clicks. (With one noise variance for all columns, variance does tell directions; who would know
-# that of a log?) **Ask every benchmark for the SHD after standardising, and for the baseline.** A lower
-# threshold for weights doesn't rescue it: {glue:text}`shd_low_standard:.1f` after, and
-# {glue:text}`shd_low_drawn:.1f` before.
+# that of a log?) And hold it against a graph without an edge, which is off by
+# {glue:text}`shd_none_standard:.1f`: standardised, NOTEARS is not far from having drawn nothing. GES has
+# {glue:text}`shd_ges_standard:.1f`; a line in every pair would have {glue:text}`shd_full_standard:.1f`. **Ask every
+# benchmark for the SHD after standardising, for the baseline, and for that of no edge.**
 #
 # LiNGAM is at a loss, for this noise is Gaussian. With skewed noise it finds directions *within* a class:
 
@@ -608,10 +609,8 @@ for n, k in product((500, 5_000, 50_000), range(n_logs)):
     graph = learn_pc(frame)
     _, x = linear_data(np.random.default_rng(run.seeds(n_logs, "linear")[k]), n=n)
     true, _ = linear_data(np.random.default_rng(run.seeds(n_logs, "linear")[k]), n=2)
-    shop = {"shop, PC": graph, "shop, PC and time": discovery.order_in_time(graph, TIERS)}
-    wrong = {name: discovery.shd(g, endless) for name, g in shop.items()} | {
-        "linear, PC": distance(learn_pc(x), true)
-    }
+    wrong = {"shop, PC": discovery.shd(graph, endless), "linear, PC": distance(learn_pc(x), true)}
+    wrong["shop, PC and time"] = discovery.shd(discovery.order_in_time(graph, TIERS), endless)
     rows.append({"rows": n, "set": k, **wrong})
 pd.DataFrame(rows).drop(columns="set").groupby("rows").mean().round(2)
 
@@ -637,27 +636,50 @@ run.claim("the wrong arrow comes back in most resamples", edge["a <- b"] > 0.7, 
 #
 # ## Columns with few values
 #
-# For counts PC asks a chi-square test, and GES a Bayesian score (BDeu). Take the textbook network *Asia*: its graph
-# and chances are printed {cite:p}`lauritzen1988local`, so we draw rows from it.
+# For counts PC asks a chi-square test, and GES a Bayesian score (BDeu). We draw rows from two textbook networks:
+# *Asia*, whose graph and chances are printed {cite:p}`lauritzen1988local`, and the *sprinkler*, whose graph is
+# {cite:p}`pearl2009causality` and whose chances are ours.
 
 # %%
 ASIA = {"asia": 0.01, "smoke": 0.5, "tub": [0.01, 0.05], "lung": [0.01, 0.1], "bronc": [0.3, 0.6],
         "either": [[0, 1], [1, 1]], "xray": [0.05, 0.98], "dysp": [[0.1, 0.7], [0.8, 0.9]]}  # fmt: skip
+SPRINKLER = {"season": 0.5, "sprinkler": [0.1, 0.4], "rain": [0.7, 0.2], "wet": [[0.05, 0.9], [0.8, 0.97]],
+             "slippery": [0.1, 0.7]}  # fmt: skip
 asia = nx.DiGraph([("asia", "tub"), ("smoke", "lung"), ("smoke", "bronc"), ("lung", "either"), ("tub", "either"),
                    ("either", "xray"), ("bronc", "dysp"), ("either", "dysp")])  # fmt: skip
-tables = {v: np.stack([1 - np.asarray(p), np.asarray(p)], axis=-1) for v, p in ASIA.items()}
-clinic = graphs.BayesianNetwork(asia, tables, {v: [0, 1] for v in asia})
+garden = nx.DiGraph([("season", "sprinkler"), ("season", "rain"), ("sprinkler", "wet"), ("rain", "wet"),
+                     ("wet", "slippery")])  # fmt: skip
 rows = []
-for seed in run.seeds(run.size(ci=8, full=40), "asia"):
-    x = clinic.sample(5_000, np.random.default_rng(seed))[list(asia)]
-    by_score = discovery.from_causallearn(ges(x.to_numpy(), "local_score_BDeu")["G"], list(x))
-    for name, found in (("PC, chi-square", learn_pc(x, 0.01, chisq)), ("GES, BDeu", by_score)):
-        rows.append({"algorithm": name, **discovery.score_graph(found, discovery.cpdag(asia))._asdict()})
+for network, graph, chances in (("asia", asia, ASIA), ("sprinkler", garden, SPRINKLER)):
+    tables = {v: np.stack([1 - np.asarray(p), np.asarray(p)], axis=-1) for v, p in chances.items()}
+    source = graphs.BayesianNetwork(graph, tables, {v: [0, 1] for v in graph})
+    for seed in run.seeds(run.size(ci=8, full=40), network):
+        x = source.sample(5_000, np.random.default_rng(seed))[list(graph)]
+        by_score = discovery.from_causallearn(ges(x.to_numpy(), "local_score_BDeu")["G"], list(x))
+        for name, found in (("PC, chi-square", learn_pc(x, 0.01, chisq)), ("GES, BDeu", by_score)):
+            score = discovery.score_graph(found, discovery.cpdag(graph))
+            rows.append({"network": network, "algorithm": name, "seed": seed, **score._asdict()})
 discrete = pd.DataFrame(rows)
-discrete.groupby("algorithm")[["shd", "skeleton_precision", "skeleton_recall", "arrow_precision"]].mean().round(2).T
+by = discrete.groupby(["network", "algorithm"])
+by[["shd", "skeleton_precision", "skeleton_recall", "arrow_precision"]].mean().round(2).T
+
+# %% tags=["hide-input"]
+for key, name in (("pc", "PC, chi-square"), ("ges", "GES, BDeu")):
+    part, other = by.get_group(("asia", name)), by.get_group(("sprinkler", name))
+    mean_of(f"asia_recall_{key}", part["skeleton_recall"], truth=1.0)
+    mean_of(f"asia_precision_{key}", part["skeleton_precision"], truth=1.0)
+    mean_of(f"asia_shd_{key}", part["shd"], truth=0.0)
+    mean_of(f"sprinkler_shd_{key}", other["shd"], truth=0.0)
+    run.claim(f"{name}: the sprinkler is nearly always right", other["shd"].mean() < 1.2, shd=other["shd"].mean())
+    run.claim(f"{name}: Asia isn't", part["shd"].mean() > other["shd"].mean() + 0.3, shd=part["shd"].mean())
+lead = discrete.query("network == 'asia'").pivot_table(index="seed", columns="algorithm", values="skeleton_recall")
+lead = lead["GES, BDeu"] - lead["PC, chi-square"]
+run.claim("the score finds more of Asia's edges", lead.mean() > 3 * lead.sem(), lead=lead.mean())
 
 # %% [markdown]
-# PC finds {glue:text}`asia_recall_pc:.0%` of the edges, the score {glue:text}`asia_recall_ges:.0%`. *either* is "lung
+# Of the sprinkler PC gets {glue:text}`sprinkler_shd_pc:.1f` pairs wrong on average, the score
+# {glue:text}`sprinkler_shd_ges:.1f`; of Asia {glue:text}`asia_shd_pc:.1f` and {glue:text}`asia_shd_ges:.1f`. There PC
+# finds {glue:text}`asia_recall_pc:.0%` of the edges, the score {glue:text}`asia_recall_ges:.0%`. *either* is "lung
 # or tub", without noise. Given its parents it is a constant, so it is independent of everything: faithfulness fails
 # again, by design. (Not all misses are of that kind: few rows have been to Asia.) Precision of edges is
 # {glue:text}`asia_precision_pc:.0%` and {glue:text}`asia_precision_ges:.0%`.
@@ -685,7 +707,12 @@ def learn_fci(x, test=fisherz, alpha=0.001, **options):
     return sorted(str(e) for e in found.get_graph_edges())
 
 
-print("FCI, no effect:", *learn_fci(no_effect(np.random.default_rng(run.seed))), sep="\n  ")
+FOUR = ["coin", "shown", "bought", "discount"]
+TABLES = {"all four": (FOUR, "shown <-> bought"), "no discount": (FOUR[:3], "bought o-> shown"),
+          "neither": (FOUR[1:3], "shown o-o bought")}  # fmt: skip
+x = no_effect(np.random.default_rng(run.seed))
+for name, (kept, _) in TABLES.items():
+    print(f"FCI, no effect, {name}:", *learn_fci(x[kept]), sep="\n  ")
 full = nx.relabel_nodes(
     world.dag(), {v: k for k, v in enumerate([*COLUMNS, *(v for v in world.dag() if v not in COLUMNS)])}
 )
@@ -693,32 +720,30 @@ shop_oracle = learn_fci(log[COLUMNS].iloc[:50], d_separation, true_dag=nx.DiGrap
 print("the shop, by an oracle:", *shop_oracle, sep="\n  ")
 
 # %% tags=["hide-input"]
-verdicts, arrows = [], []
+verdicts, arrows = {name: [] for name in TABLES}, []
 for seed in run.seeds(run.size(ci=60, full=400), "fci"):
     x = no_effect(np.random.default_rng(seed))
-    edges, found = learn_fci(x), learn_pc(x)
-    verdicts.append("shown <-> bought" in edges)
+    for name, (kept, said) in TABLES.items():
+        verdicts[name].append(said in learn_fci(x[kept]))
+    found = learn_pc(x)
     arrows.append(found.has_edge("shown", "bought") != found.has_edge("bought", "shown"))
-mean_of("fci_right", verdicts, truth=1.0)
+for key, (name, (_, said)) in zip(("right", "coin", "neither"), TABLES.items(), strict=True):
+    mean_of(f"fci_{key}", verdicts[name], truth=1.0)
+    run.claim(f"FCI, {name}: mostly {said}", np.mean(verdicts[name]) > 0.85, share=np.mean(verdicts[name]))
 mean_of("pc_arrow", arrows, truth=0.0)
-run.claim("FCI says that something hidden moves both", np.mean(verdicts) > 0.85, share=np.mean(verdicts))
 run.claim("PC draws an arrow between them", np.mean(arrows) > 0.85, share=np.mean(arrows))
-for key, name in (("pc", "PC, chi-square"), ("ges", "GES, BDeu")):
-    part = discrete[discrete["algorithm"] == name]
-    mean_of(f"asia_recall_{key}", part["skeleton_recall"], truth=1.0)
-    mean_of(f"asia_precision_{key}", part["skeleton_precision"], truth=1.0)
-lead = discrete.pivot_table(index=discrete.index // 2, columns="algorithm", values="skeleton_recall")
-lead = lead["GES, BDeu"] - lead["PC, chi-square"]
-run.claim("the score finds more of Asia's edges", lead.mean() > 3 * lead.sem(), lead=lead.mean())
 open_ends = [f"{a} o-o {b}" for a, b in (("score", "popularity"), ("score", "price"), ("popularity", "price"))]
 run.claim("in the shop the oracle is sure of the display's effect", "exposed --> consumed" in shop_oracle)
 run.claim("and leaves three edges open", set(open_ends) <= set(shop_oracle))
 
 # %% [markdown]
-# In {glue:text}`fci_right:.0%` of draws FCI says `shown <-> bought`: no effect, a hidden cause. PC has no such
-# mark, and draws an arrow in {glue:text}`pc_arrow:.0%`. In the shop an oracle's FCI is sure of `exposed --> consumed`
-# and leaves score, popularity and price with circles at both ends. That is honest: no arrow joins these three, hidden
-# quality and the department do.
+# In {glue:text}`fci_right:.0%` of draws FCI says `shown <-> bought`: no effect, a hidden cause. PC has no such mark,
+# and draws an arrow in {glue:text}`pc_arrow:.0%`. But the verdict comes from coin and discount, each of which moves
+# one of the two alone. Leave the discount out of the table, and in {glue:text}`fci_coin:.0%` FCI says
+# `bought o-> shown`: showing doesn't cause buying, and whether buying causes showing stays open. Leave both out, and
+# in {glue:text}`fci_neither:.0%` it says `shown o-o bought`, which is nothing. Few logs hold such coins. In the shop
+# an oracle's FCI is sure of `exposed --> consumed` and leaves score, popularity and price with circles at both ends.
+# That is honest: no arrow joins these three, hidden quality and the department do.
 #
 # ## When it breaks
 #
@@ -876,10 +901,7 @@ quiz(
     "PC returns a line without arrowhead between price and popularity. With ten times the rows?",
     {
         "The arrowhead appears": (False, "Members of a class fit alike with any number of rows."),
-        "The line stays, if the class was right": (
-            True,
-            "Its direction isn't in the distribution. Ask time, or a trial.",
-        ),
+        "The line stays, if the class was right": (True, "Its direction isn't in the rows. Ask time, or a trial."),
         "The line goes away": (False, "An edge that is there is found more surely, not less."),
     },
 )
@@ -890,10 +912,7 @@ quiz(
     {
         "How fast it is": (False, "Speed doesn't matter if the answer is read off the units."),
         "Its errors on standardised data, and those of sorting by variance": (True, "Units may give the order away."),
-        "Whether its edges are stable under resampling": (
-            False,
-            "An order of variances is very stable, and no cause.",
-        ),
+        "Whether resampling leaves its edges": (False, "An order of variances is very stable, and no cause."),
     },
 )
 
@@ -901,10 +920,7 @@ quiz(
 quiz(
     "An edge comes back in every resample. What follows?",
     {
-        "The algorithm answers the same on rows like these": (
-            True,
-            "Stability. The false arrow of this chapter had it.",
-        ),
+        "It answers the same on rows like these": (True, "Stability. The false arrow of this chapter had it."),
         "The edge is real": (False, "A cancelled path or a selected log is in every resample, too."),
         "The edge has a p-value of zero": (False, "A frequency is no p-value: nobody drew from a null hypothesis."),
     },

@@ -26,7 +26,7 @@
 #
 # **You will be able to**
 #
-# - fit a {term}`Poisson factorisation` of displays, by hand and with two libraries;
+# - fit a {term}`Poisson factorisation` of displays, by hand and with a library;
 # - put a {term}`substitute confounder` into a regression, and say what the {term}`deconfounder` then assumes;
 # - say when plain regression does as well, and when the deconfounder is the worse of the two;
 # - estimate an effect from two {term}`proxies <proxy>`, and see when one of them fails;
@@ -51,11 +51,9 @@ import numpy as np
 import pandas as pd
 import torch
 from IPython.display import display
-from linearmodels.iv import IV2SLS
-from sklearn.decomposition import NMF
 from torch import nn
 
-from causalrec_lib import course, data, plots, simulation
+from causalrec_lib import course, data, plots
 from causalrec_lib.course import check, quiz
 from causalrec_lib.data.world import make_world
 from causalrec_lib.factors import poisson_factorisation, proximal_two_stage
@@ -115,14 +113,14 @@ run.claim("it doesn't pay", max(ato, shop.truth.ate()) < PRICE, ato=ato, ate=sho
 
 
 # %%
-def factorise(A, k, sweeps, seed):
-    """Poisson factorisation by multiplicative updates: users (n, k) and items (k, m)."""
-    rng = np.random.default_rng(seed)
-    theta = rng.gamma(2.0, 0.5, (len(A), k))
-    lam = rng.gamma(2.0, 0.5, (k, A.shape[1])) * A.mean() / k
+def factorise(A, k, sweeps, seed, seen=1):
+    """Poisson factorisation by multiplicative updates: users (n, k) and items (k, m). `seen`: 1 where A counts."""
+    rng, seen = np.random.default_rng(seed), seen * np.ones_like(A)
+    theta = rng.gamma(2.0, 0.5, (len(A), k)).astype(A.dtype)
+    lam = (rng.gamma(2.0, 0.5, (k, A.shape[1])) * A.mean() / k).astype(A.dtype)
     for _ in range(sweeps):
-        theta *= (A / (theta @ lam)) @ lam.T / lam.sum(axis=1)
-        lam *= theta.T @ (A / (theta @ lam)) / theta.sum(axis=0)[:, None]
+        theta *= (seen * A / (theta @ lam + 1e-9)) @ lam.T / (seen @ lam.T)
+        lam *= theta.T @ (seen * A / (theta @ lam + 1e-9)) / (theta.T @ seen)
     return theta, lam
 
 
@@ -131,24 +129,25 @@ shown[log["user"], log["item"]] = t
 part = shown[:400, :200]
 theta, lam = factorise(part, 3, sweeps=40, seed=run.seed)
 library = poisson_factorisation(part, 3, sweeps=40, tol=0.0, seed=run.seed)
-assert np.allclose(theta @ lam, library.means)
-
-rng = np.random.default_rng(run.seed)  # the same starting point for scikit-learn
-start = {"W": rng.gamma(2.0, 0.5, (400, 3)), "H": rng.gamma(2.0, 0.5, (3, 200)) * part.mean() / 3}
-peer = NMF(3, beta_loss="kullback-leibler", solver="mu", init="custom", max_iter=40, tol=0.0)
-peer_means = peer.fit_transform(part, **start) @ peer.components_
-assert np.allclose(peer_means, library.means, rtol=1e-4, atol=1e-7)  # the KL loss is the Poisson likelihood
+assert np.allclose(theta @ lam, library.means, atol=1e-6)
 
 
 # %% [markdown]
 # {cite:t}`wang2018deconfounded` call what comes out a substitute confounder and put it into the outcome model. That
 # is the *deconfounded recommender*: fit the displays, predict each display from the factors, and adjust for the
-# prediction.
+# prediction. But a pair's own display is in the fit that predicts it: part of the treatment would be adjusted for.
+# So we also predict each pair from a fit that leaves it out (four folds). And we give each regression squares and
+# products of its columns, too, or a gain could be one of shape.
+
 
 # %%
-factors = poisson_factorisation(shown, 5, sweeps=80, seed=run.seed)
-substitute = factors.means[log["user"], log["item"]]
-hidden = shop.truth.pairs(log)["hidden"].to_numpy()
+def left_out(A, k, sweeps, seed, folds=4):
+    """Each pair's mean display, from a factor model of the pairs in other folds."""
+    fold, out = np.random.default_rng(seed).integers(0, folds, A.shape), np.zeros(A.shape)
+    for f in range(folds):
+        theta, lam = factorise(A, k, sweeps, seed, seen=(fold != f).astype(A.dtype))
+        out[fold == f] = (theta @ lam)[fold == f]
+    return out
 
 
 def bent(*terms):
@@ -158,31 +157,78 @@ def bent(*terms):
     return V, *(V[:, i] * V[:, j] for i in range(V.shape[1]) for j in range(i + 1))
 
 
-answers["deconfounded"] = slope(y, t, X, substitute)
-answers["deconfounded, with squares"] = slope(y, t, *bent(X, substitute))
-answers["true hidden drive, with squares"] = slope(y, t, *bent(X, hidden))
+def adjusted(log, shape, **drive):
+    """Effect of a display by regressions, straight and with squares; the substitute that leaves a pair out."""
+    y, t, X = log["consumed"].to_numpy(float), log["exposed"].to_numpy(float), log[columns].to_numpy(float)
+    A, at = np.zeros(shape, np.float32), (log["user"].to_numpy(), log["item"].to_numpy())
+    A[at] = t
+    theta, lam = factorise(A, 5, 60, run.seed)
+    out = left_out(A, 5, 60, run.seed)[at]
+    more = {"columns": (), "and substitute": ((theta @ lam)[at],), "and substitute, pair left out": (out,)}
+    more |= {name: (column,) for name, column in drive.items()}
+    found = {name: (slope(y, t, X, *extra), slope(y, t, *bent(X, *extra))) for name, extra in more.items()}
+    return pd.DataFrame(found, index=["straight", "with squares"]).T, out
+
+
+hidden = shop.truth.pairs(log)["hidden"].to_numpy()
+table, substitute = adjusted(log, shown.shape, **{"and the true hidden drive": hidden})
 likeness = np.corrcoef(substitute, hidden)[0, 1]
-pd.Series(answers, name="effect of a display").round(4).to_frame()
+table.round(4)
 
 # %% tags=["hide-input"]
-run.record("deconfounded", answers["deconfounded"], truth=ato, naive=answers["naive"])
-run.record("dec_bent", answers["deconfounded, with squares"], truth=ato, naive=answers["naive"])
-run.record("with_hidden", answers["true hidden drive, with squares"], truth=ato, naive=answers["naive"])
+names = dict(zip(("columns", "inside", "out", "hidden"), table.index, strict=True))
+for key, name in names.items():
+    if key != "columns":
+        run.record(f"dec_{key}", table.loc[name, "straight"], truth=ato, naive=answers["naive"])
+    run.record(f"dec_{key}_bent", table.loc[name, "with squares"], truth=ato, naive=answers["naive"])
 run.record("likeness", likeness, naive=0.0)
-closed = (answers["columns"] - answers["deconfounded"]) / (answers["columns"] - ato)
+straight, squares = table["straight"].to_numpy(), table["with squares"].to_numpy()
+closed = (straight[0] - straight[2]) / (straight[0] - ato)
 run.record("closed", closed, truth=1.0, naive=0.0)
-run.claim("the deconfounder says that the slot doesn't pay", answers["deconfounded"] < PRICE)
-run.claim("it closes part of the gap that columns leave, not all", 0.4 < closed < 1, closed=closed)
-gaps = [answers[f"{name}, with squares"] - ato for name in ("deconfounded", "true hidden drive")]
+run.claim("the deconfounder says that the slot doesn't pay", max(straight[2], squares[2]) < PRICE)
+run.claim("it closes part of the gap that columns leave, not all", 0.4 < closed < 0.8, closed=closed)
+run.claim("with a pair's own display in the fit it looks better than it is", straight[2] - straight[1] > 0.001)
+run.claim("squares of the columns close a small part", 0.05 < (straight[0] - squares[0]) / (straight[0] - ato) < 0.3)
+run.claim("with squares, too, the substitute helps", squares[0] - squares[2] > 0.01)
+gaps = squares[2:] - ato
 run.claim("the true drive leaves a fifth of what the substitute leaves", abs(gaps[1]) < gaps[0] / 5, gaps=gaps)
 
 # %% [markdown]
-# The substitute, made from displays alone, correlates with the hidden drive at {glue:text}`likeness:.2f`. Adjusting
-# for it moves the answer to {glue:text}`deconfounded:.3f` and closes {glue:text}`closed:.0%` of the gap that the
-# columns leave. With squares and products of all columns the substitute still stops at {glue:text}`dec_bent:.3f`; the
-# *true* drive arrives at {glue:text}`with_hidden:.3f`. What is left then is not the shape of the model: displays
-# don't tell all of the taste. (A part of the gain is shape, too: each pair's own display is in the fit of its
-# substitute.) Lena would keep her money all the same. Why did it work, and does it in general?
+# The substitute, made from other pairs' displays alone, correlates with the hidden drive at
+# {glue:text}`likeness:.2f`. Adjusting for it moves the answer to {glue:text}`dec_out:.3f` and closes
+# {glue:text}`closed:.0%` of the gap that the columns leave. (With a pair's own display in the fit it would be
+# {glue:text}`dec_inside:.3f`: a part of that gain is borrowed.) Squares of the columns alone arrive at
+# {glue:text}`dec_columns_bent:.3f`, with the substitute at {glue:text}`dec_out_bent:.3f`, and with the *true* drive
+# at {glue:text}`dec_hidden_bent:.3f`. What is left then is not the shape of the model: displays don't tell all of the
+# taste. Lena would keep her money all the same.
+#
+# Does a substitute help in general? Take the shop without hidden confounding, where the three columns are enough (the
+# half of its users with the lower numbers, to save time):
+
+# %%
+plain = make_world()
+plain_log = plain.exposure_log(n_pairs=len(plain.users) * len(plain.items), seed=week).query("user < 1000")
+pairs = plain.truth.pairs(plain_log)
+undecided = pairs["propensity"] * (1 - pairs["propensity"])
+plain_ato = float((undecided * pairs["tau"]).sum() / undecided.sum())  # of these users
+plain_table, _ = adjusted(plain_log, (1000, len(plain.items)))
+plain_table.round(4)
+
+# %% tags=["hide-input"]
+first, last = plain_table.iloc[0], plain_table.iloc[2]
+run.record("plain_ato", plain_ato, naive=first["straight"])
+for key, row in (("columns", first), ("out", last)):
+    run.record(f"plain_{key}", row["straight"], truth=plain_ato)
+    run.record(f"plain_{key}_bent", row["with squares"], truth=plain_ato)
+run.claim("columns with squares are near the truth", abs(first["with squares"] - plain_ato) < 0.002)
+run.claim("the substitute moves them by next to nothing", abs(last["with squares"] - first["with squares"]) < 0.001)
+run.claim("next to straight columns it would look useful", first["straight"] - last["straight"] > 0.0005)
+
+# %% [markdown]
+# The truth there is {glue:text}`plain_ato:.3f`. Columns with squares say {glue:text}`plain_columns_bent:.3f`, and
+# {glue:text}`plain_out_bent:.3f` with the substitute: plain regression does as well. Beside straight columns the
+# substitute would have looked useful ({glue:text}`plain_columns:.4f` becomes {glue:text}`plain_out:.4f`): it mended
+# their shape. So it helped in one shop and did no harm in the other. It can do harm; for that look inside.
 #
 # ## What the substitute is
 #
@@ -243,7 +289,7 @@ shops = {
     "other genres\nsell, too": {"n": 1000, "m": 40, "others": 0.2},
     "genre one has\na cause of its own": {"n": 1000, "m": 40, "own_cause": 3.0},
 }
-n_draws = run.size(ci=80, full=400)
+n_draws = run.size(ci=60, full=400)
 runs = {}
 for name, setting in shops.items():
     seeds = run.seeds(n_draws, name)
@@ -267,10 +313,8 @@ for key, frame in four.items():
     for column, word in short.items():
         noise = frame[column].std() / np.sqrt(n_draws)
         other = frame["genre one alone"].mean()
-        run.record(
-            f"bias_{key}_{word}", frame[column].mean(), truth=0.0, kind="stochastic", mc_se=noise,
-            **({} if word == "alone" or key == "own" or (key, word) == ("sell", "dec") else {"naive": other}),
-        )  # fmt: skip
+        held = {} if word == "alone" or key == "own" or (key, word) == ("sell", "dec") else {"naive": other}
+        run.record(f"bias_{key}_{word}", frame[column].mean(), truth=0.0, kind="stochastic", mc_se=noise, **held)
         run.record(f"rmse_{key}_{word}", np.sqrt((frame[column] ** 2).mean()), kind="stochastic", mc_se=noise)
 run.record("draws", n_draws)
 
@@ -337,43 +381,46 @@ plots.show(
 
 # %%
 def predictive_check(A, rng, copies=19):
-    """Share of tables drawn from the one-factor model that are at least as far from it as A is."""
+    """Share of tables drawn from the one-factor model that are at least as far from it as A; same of genre one."""
     total, die = A.sum(axis=1).astype(int), A.sum(axis=0) / A.sum()
     expected = np.maximum(np.outer(total, die), 1e-12)
 
-    def distance(table):
-        return ((table - expected) ** 2 / expected).sum()
+    def distances(table):  # of the whole table, and of genre one
+        by_genre = ((table - expected) ** 2 / expected).sum(axis=0)
+        return by_genre.sum(), by_genre[0]
 
-    drawn = [distance(rng.multinomial(total, die)) for _ in range(copies)]
-    return (1 + np.sum(np.array(drawn) >= distance(A))) / (1 + copies)
+    drawn = np.array([distances(rng.multinomial(total, die)) for _ in range(copies)])
+    return (1 + (drawn >= distances(A)).sum(axis=0)) / (1 + copies)
 
 
 checked = {"taste alone": {}, "a cause of genre one": {"own_cause": 3.0}, "two factors": {"second": 1.0}}
 p_values = {name: [] for name in checked}
-for seed in run.progress(run.seeds(run.size(ci=40, full=200), "checks"), "checks"):
+for seed in run.progress(run.seeds(run.size(ci=30, full=200), "checks"), "checks"):
     for name, setting in checked.items():
         rng = np.random.default_rng(seed)
         p_values[name].append(predictive_check(draw_users(rng, 1000, 40, **setting)[0], rng))
-rejects = {name: np.mean(np.array(p) <= 0.05) for name, p in p_values.items()}
-pd.Series(rejects, name="share of draws in which the check rejects").to_frame()
+rejects = {name: np.mean(np.array(p) <= 0.05, axis=0) for name, p in p_values.items()}
+pd.DataFrame(rejects, index=["all genres", "genre one alone"]).T
 
 # %% tags=["hide-input"]
 n_checks = len(p_values["taste alone"])
 for key, name in (("plain", "taste alone"), ("own", "a cause of genre one"), ("two", "two factors")):
-    share = rejects[name]
-    run.record(
-        f"rejects_{key}", share, kind="stochastic", mc_se=np.sqrt(max(share * (1 - share), 0.02) / n_checks),
-        **({"naive": 1.0} if key == "own" else {}),
-    )  # fmt: skip
-run.claim("the check sees a second factor", rejects["two factors"] > 0.7, share=rejects["two factors"])
-run.claim("it seldom sees the cause of genre one", rejects["a cause of genre one"] < 0.35)
+    for suffix, share in zip(("", "_one"), rejects[name], strict=True):
+        noise = np.sqrt(max(share * (1 - share), 0.02) / n_checks)
+        run.record(f"rejects_{key}{suffix}", share, kind="stochastic", mc_se=noise)
+own, plain_share = rejects["a cause of genre one"], rejects["taste alone"]
+run.claim("the check sees a second factor", rejects["two factors"][0] > 0.7, share=rejects["two factors"][0])
+run.claim("it seldom sees the cause of genre one", own[0] < 0.35, share=own[0])
+run.claim("a check of genre one alone sees it", own[1] > 0.8 > 0.2 > plain_share[1], own=own[1], plain=plain_share[1])
 
 # %% [markdown]
 # The check is no fool: it rejects one factor where there are two in {glue:text}`rejects_two:.0%` of draws. Where
 # genre one has a cause of its own it rejects in {glue:text}`rejects_own:.0%`, and the estimate is as wrong as the
-# picture shows. A model of displays can be checked against displays. Whether what is left moves *purchases* is not in
-# that table. (The same check on genre one alone would see that it has something of its own. It could not see whether
-# that sells.) {cite:t}`damour2019multi` shows it with algebra: two worlds, the same log, different effects.
+# picture shows. One genre of forty is lost in the sum. The same check on genre one alone rejects in
+# {glue:text}`rejects_own_one:.0%` (where taste is the only cause, in {glue:text}`rejects_plain_one:.0%`). So look at
+# the treatment's own column! It tells that something else drives these displays. It can't tell whether that sells:
+# the check reads no purchase, and would say the same of a campaign that moves displays alone and does no harm.
+# {cite:t}`damour2019multi` shows it with algebra: two worlds, the same log, different effects.
 #
 # ## Two proxies
 #
@@ -432,10 +479,7 @@ both = pairs_of_two_weeks(*other_weeks[:2], 600_000)
 arguments = [both[c].to_numpy(float) for c in ("consumed", "exposed", "consumed_before", "shown_before")]
 by_hand = two_proxies(*arguments, both[columns].to_numpy(float))
 proximal = proximal_two_stage(*arguments, both[columns])
-exogenous = both[["exposed", *columns]].assign(one=1.0)
-peer = IV2SLS(both["consumed"], exogenous, both["consumed_before"], both["shown_before"]).fit(cov_type="robust")
 assert np.allclose(by_hand, [proximal.value, proximal.se])
-assert np.allclose(by_hand, [peer.params["exposed"], peer.std_errors["exposed"]])
 proximal = proximal_two_stage(*arguments, both[columns], clusters=both["user"])
 proximal
 
@@ -470,38 +514,21 @@ def draw_proxies(seed, n=800, strength=1.0, carry=0.0, shared=0.0, moved=0.0):
     return t + 2 * u + carry * z + rng.normal(size=n), t, w, z
 
 
-cases = {
-    "all holds": {},
-    "z sells": {"carry": 0.4},
-    "w and z share noise": {"shared": 0.7},
-    "t moves w": {"moved": 0.3},
-    "z is weak": {"strength": 0.05},
-}
-
-
-def open_eyed(seed, **setting):
-    """The estimate, flagged where it would be refused."""
-    return proximal_two_stage(*draw_proxies(seed, **setting), refuse="flag")
-
-
-n_proxy = run.size(ci=150, full=1000)
-proxy_runs = {
-    name: simulation.repeat(lambda s, how=setting: open_eyed(s, **how), run.seeds(n_proxy, name), 1.0)
-    for name, setting in cases.items()
-}
-proxy_table = pd.DataFrame(
-    {
-        name: {"median": r["value"].median(), "coverage": r["covers"].mean(), "flagged": r["refused"].mean()}
-        for name, r in proxy_runs.items()
-    }
-).T
+cases = {"all holds": {}, "z sells": {"carry": 0.4}, "w and z share noise": {"shared": 0.7},
+         "t moves w": {"moved": 0.3}, "z is weak": {"strength": 0.05}}  # fmt: skip
+n_proxy, proxy_runs = run.size(ci=150, full=1000), {}
+for name, setting in cases.items():
+    found = [proximal_two_stage(*draw_proxies(seed, **setting), refuse="flag") for seed in run.seeds(n_proxy, name)]
+    rows = [{"value": x.value, "covers": x.covers(1.0), "flagged": bool(x.flags)} for x in found]
+    proxy_runs[name] = pd.DataFrame(rows)
+proxy_table = pd.DataFrame({name: frame.mean() for name, frame in proxy_runs.items()}).T
+proxy_table = proxy_table.set_axis(["median", "coverage", "flagged"], axis=1)
+proxy_table["median"] = [frame["value"].median() for frame in proxy_runs.values()]
 proxy_table.round(3)
 
 # %%
 shop_runs = []
-for now, before in run.progress(
-    list(zip(other_weeks[2:26:2], other_weeks[3:26:2], strict=True)), "weeks of the shop"
-):
+for now, before in run.progress(list(zip(other_weeks[2:22:2], other_weeks[3:22:2], strict=True)), "weeks"):
     pairs = pairs_of_two_weeks(now, before, 300_000)
     arguments = [pairs[c] for c in ("consumed", "exposed", "consumed_before", "shown_before")]
     shop_runs.append(proximal_two_stage(*arguments, pairs[columns], clusters=pairs["user"], refuse="flag"))
@@ -516,10 +543,8 @@ for key, name in zip(("holds", "carry", "shared", "moved", "weak"), cases, stric
     run.record(f"median_{key}", proxy_table.loc[name, "median"], truth=1.0, kind="stochastic", mc_se=spread)
 run.record("flagged_weak", proxy_table.loc["z is weak", "flagged"], kind="stochastic", mc_se=0.03)
 mean_error = shop_values.mean() - ato
-run.record(
-    "shop_bias", mean_error, truth=0.0, naive=answers["columns"] - ato, kind="stochastic",
-    mc_se=shop_values.std() / np.sqrt(len(shop_values)),
-)  # fmt: skip
+noise = shop_values.std() / np.sqrt(len(shop_values))
+run.record("shop_bias", mean_error, truth=0.0, naive=answers["columns"] - ato, kind="stochastic", mc_se=noise)
 run.record("shop_weeks", len(shop_values))
 run.record("shop_covers", sum(e.covers(ato) for e in shop_runs), kind="stochastic", mc_se=1.0)
 band = 3.5 * np.sqrt(0.05 * 0.95 / n_proxy)
@@ -529,7 +554,7 @@ run.claim("each broken assumption costs coverage", (broken["coverage"] < 0.6).al
 run.claim("and none of them is flagged", (broken["flagged"] == 0).all())
 run.claim("the weak proxy is flagged in most draws", proxy_table.loc["z is weak", "flagged"] > 0.9)
 run.claim("over weeks two proxies come three times as near", abs(mean_error) < (answers["columns"] - ato) / 3)
-run.claim("the shop's intervals hold the truth in most weeks", sum(e.covers(ato) for e in shop_runs) >= 9)
+run.claim("the shop's intervals hold the truth in most weeks", sum(e.covers(ato) for e in shop_runs) >= 7)
 
 # %% [markdown]
 # Over {glue:text}`shop_weeks:d` other weeks of Lena's shop the mean error is {glue:text}`shop_bias:.4f`, and
@@ -596,11 +621,12 @@ class CEVAE(nn.Module):
 
 
 # %%
-def train(x, t, y, seed, k=1, epochs=60, batch=200):
-    """Train a CEVAE on standardised columns; return each row's effect, in the unit of y."""
+def train(x, t, y, seed, k=1, epochs=60, batch=200, new=None):
+    """Train a CEVAE on standardised columns; return the effect of each row, or of each new one, in the unit of y."""
     torch.manual_seed(seed)
     X, T, Y = (torch.tensor(np.asarray(a), dtype=torch.float32) for a in (x, t, y))
-    X = (X - X.mean(0)) / X.std(0)
+    wanted = X if new is None else torch.tensor(new, dtype=torch.float32)
+    X, wanted = (X - X.mean(0)) / X.std(0), (wanted - X.mean(0)) / X.std(0)
     T, Y, size = T[:, None], ((Y - Y.mean()) / Y.std())[:, None], float(Y.std())
     model = CEVAE(X.shape[1], k)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01, weight_decay=1e-4)
@@ -609,7 +635,7 @@ def train(x, t, y, seed, k=1, epochs=60, batch=200):
             optimiser.zero_grad()
             model.loss(X[rows], T[rows], Y[rows]).backward()
             optimiser.step()
-    return size * model.effect(X)
+    return size * model.effect(wanted)
 
 
 def draw_traces(rng, shared, n=1000):
@@ -621,7 +647,7 @@ def draw_traces(rng, shared, n=1000):
 
 
 rows = []
-for seed in run.progress(run.seeds(run.size(ci=5, full=40), "autoencoder"), "autoencoders"):
+for seed in run.progress(run.seeds(run.size(ci=4, full=40), "autoencoder"), "autoencoders"):
     for shared in (0.0, 1.0):
         x, t, y = draw_traces(np.random.default_rng(seed), shared)
         two = proximal_two_stage(y, t, x[:, 0], x[:, 1:], refuse="flag").value
@@ -634,11 +660,9 @@ traces.groupby(level=0).agg(["mean", "std"]).round(2)
 apart, common = traces.loc["share taste only"], traces.loc["share a cause"]
 for key, frame in (("apart", apart), ("common", common)):
     for column, word in (("CEVAE", "cevae"), ("straight line", "line"), ("two proxies", "two")):
-        run.record(
-            f"{word}_{key}", frame[column].mean(), truth=0.0, kind="stochastic",
-            mc_se=max(frame[column].std() / np.sqrt(len(frame)), 0.03),
-            **({"naive": frame["straight line"].mean()} if word != "line" and key == "apart" else {}),
-        )  # fmt: skip
+        noise = max(frame[column].std() / np.sqrt(len(frame)), 0.03)
+        held = {"naive": frame["straight line"].mean()} if word != "line" and key == "apart" else {}
+        run.record(f"{word}_{key}", frame[column].mean(), truth=0.0, kind="stochastic", mc_se=noise, **held)
 run.record("trainings", len(apart))
 run.claim("apart: the network beats the line in every draw", (apart["CEVAE"].abs() < apart["straight line"]).all())
 run.claim("apart: by half on average", apart["CEVAE"].abs().mean() < 0.5 * apart["straight line"].mean())
@@ -663,56 +687,55 @@ run.claim("common: so are two proxies", (common["two proxies"] > 0.7).all())
 # %%
 infants = data.load_optional("ihdp_npci")
 if infants is not None:
-    PAPER_ATE, PAPER_PEHE = 0.46, 2.6  # as louizos2017causal has them, quoted in rik-helwegen/CEVAE_pytorch, issue 3
-    ISSUE_PEHE = [
-        3.054809,
-        1.795829,
-        4.631185,
-        3.241708,
-        5.495544,
-        4.687658,
-        2.548592,
-        4.380806,
-        157.393278,
-        58.681666,
-    ]
+    PAPER_ATE, PAPER_PEHE = (
+        0.46,
+        2.6,
+    )  # of held-out rows, as louizos2017causal has them, quoted in CEVAE_pytorch, issue 3
+    ISSUE_PEHE = [3.054809, 1.795829, 4.631185, 3.241708, 5.495544, 4.687658, 2.548592, 4.380806, 157.393278,
+                  58.681666]  # fmt: skip
     features = [c for c in infants if c.startswith("x")]
     found = []
     for (number, one_file), seed in zip(infants.groupby("replication"), run.seeds(10, "infants"), strict=True):
         x, t, y = one_file[features].to_numpy(float), one_file["treat"].to_numpy(float), one_file["y"].to_numpy(float)
         true = (one_file["mu1"] - one_file["mu0"]).to_numpy()  # never the noisy counterfactual
-        network = train(x, t, y, seed, k=5, epochs=60)
+        rows = np.random.default_rng(seed).permutation(len(y))
+        held, kept = rows[: len(y) // 10], rows[len(y) // 10 :]  # a tenth is held out, as in the paper
+        network = train(x[kept], t[kept], y[kept], seed, k=5, epochs=60, new=x[held])
         design = np.column_stack([np.ones(len(y)), x])
-        arms = [np.linalg.lstsq(design[t == a], y[t == a], rcond=None)[0] for a in (0, 1)]
-        lines = design @ (arms[1] - arms[0])
-        for name, effect in (("CEVAE", network), ("two lines", lines)):
-            ate_error, pehe = abs(effect.mean() - true.mean()), np.sqrt(np.mean((effect - true) ** 2))
-            found.append({"file": number, "method": name, "ATE error": ate_error, "root PEHE": pehe})
+        arms = [np.linalg.lstsq(design[kept][t[kept] == a], y[kept][t[kept] == a], rcond=None)[0] for a in (0, 1)]
+        for name, effect in (("CEVAE", network), ("two lines", design[held] @ (arms[1] - arms[0]))):
+            off = effect - true[held]
+            found.append({"file": number, "method": name, "ATE error": abs(off.mean()),
+                          "root PEHE": np.sqrt(np.mean(off**2))})  # fmt: skip
     infant_table = pd.DataFrame(found).pivot_table(index="file", columns="method")
     display(infant_table.round(2))
 
 # %% tags=["hide-input"]
 if infants is not None:
     center = infant_table.mean()
-    wins = (infant_table["ATE error"]["two lines"] < infant_table["ATE error"]["CEVAE"]).sum()
+    wins = (infant_table["root PEHE"]["CEVAE"] < infant_table["root PEHE"]["two lines"]).sum()
     rerun_worse = int(np.sum(np.array(ISSUE_PEHE) > PAPER_PEHE))
     for word, name in (("cevae", "CEVAE"), ("lines", "two lines")):
         for measure in ("ATE error", "root PEHE"):
             key = f"ihdp_{word}_{'ate' if measure == 'ATE error' else 'pehe'}"
             noise = infant_table[measure][name].std() / np.sqrt(10)
             run.record(key, center[(measure, name)], kind="stochastic", mc_se=noise, optional=True)
-    errors = {name: center[("ATE error", name)] for name in ("two lines", "CEVAE")}
-    run.claim("two lines have the smaller mean error in the average effect", errors["two lines"] < errors["CEVAE"])
+    gaps = infant_table["root PEHE"]["CEVAE"] - infant_table["root PEHE"]["two lines"]
+    run.claim("effect by effect the network is nearer in most files", (gaps < 0).sum() >= 7, files=(gaps < 0).sum())
+    gaps = infant_table["ATE error"]["CEVAE"] - infant_table["ATE error"]["two lines"]
+    run.claim("in the average effect ten files don't decide", abs(gaps.mean()) < 3 * gaps.sem(), gap=gaps.mean())
     run.claim("most reruns in the issue are worse than the paper's mean", rerun_worse >= 8, worse=rerun_worse)
     course.say(
-        f"**IHDP**, ten files. The paper's table says an error of {PAPER_ATE} in the average effect and a root PEHE "
-        f"of {PAPER_PEHE}. A user who ran another implementation reports ten values of root PEHE: {rerun_worse} are "
-        f"worse than that mean, the worst {max(ISSUE_PEHE):.0f}. Our small network has means of "
+        f"**IHDP**, ten files, a tenth of each held out. The paper's table says, for held-out rows, an error of "
+        f"{PAPER_ATE} in the average effect and a root PEHE of {PAPER_PEHE}. A user of another implementation "
+        f"(rik-helwegen/CEVAE_pytorch) reports ten values of root PEHE, held out, too: {rerun_worse} are "
+        f"worse than that mean, the worst {max(ISSUE_PEHE):.0f}. On held-out rows our small network has means of "
         f"{center[('ATE error', 'CEVAE')]:.2f} and {center[('root PEHE', 'CEVAE')]:.2f}. Two straight lines, one an "
-        f"arm, have {center[('ATE error', 'two lines')]:.2f} and {center[('root PEHE', 'two lines')]:.2f}: the "
-        f"better average effect in {wins} of ten files. With no hidden cause, nothing here needs a CEVAE. "
-        "And we did not reproduce the table: ours is another network, other training, and rows that were not held "
-        "out; nor is it known that the user's training had converged."
+        f"arm, have {center[('ATE error', 'two lines')]:.2f} and {center[('root PEHE', 'two lines')]:.2f}. Effect by "
+        f"effect the network is nearer in {wins} of ten files; in the average effect ten files don't decide. There "
+        "is no hidden cause in these data: this says that a network bends, not that it finds a cause. "
+        "And we did not reproduce the table: ours is another network with other training. Nor did the user: the "
+        "implementation's author doubts that the training had converged."
     )
 
 # %% [markdown]
@@ -855,14 +878,8 @@ check("latent/03.4", proxy_error)
 quiz(
     "A one-factor model of displays passes its predictive check. What do you know?",
     {
-        "The substitute blocks every hidden cause": (
-            False,
-            "A cause of one display alone need leave no pattern across displays, and may still move purchases.",
-        ),
-        "The displays look as one factor would make them": (
-            True,
-            "That is all: the check compares displays with displays, and purchases are not in it.",
-        ),
+        "The substitute blocks every hidden cause": (False, "A cause of one display may hide in the sum, and sell."),
+        "The displays look as one factor would make them": (True, "That is all: no purchase is in the check."),
         "The effect is identified": (False, "Two worlds with one table of displays can have different effects."),
     },
 )
@@ -882,10 +899,7 @@ quiz(
     "Which of these may serve as W, the outcome's proxy, for a display on Monday?",
     {
         "Purchases on Tuesday of other items": (False, "Monday's display may move them: money is spent once."),
-        "Purchases before the first display, which the ranker does not read": (
-            True,
-            "Taste moved them, and no display; nor did they move one.",
-        ),
+        "Purchases before all displays, which no ranker reads": (True, "Taste moved them; no display, nor they one."),
         "Clicks on Monday's display": (False, "The treatment moves them; they stand on its path to the purchase."),
     },
 )
