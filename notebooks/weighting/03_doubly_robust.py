@@ -687,8 +687,8 @@ run.claim(
 # The rules flag {glue:text}`ks_flagged:.0%` of the samples, the worst ones: without them the error is
 # {glue:text}`ks_unflagged_rmse:.1f`; the outcome model has {glue:text}`ks_model_rest:.1f` on the same samples.
 #
-# The weighting row normalises its weights; the correction of AIPW doesn't. With weights that add up to one in each arm
-# (row *AIPW, normalised*) its error falls to {glue:text}`ks_hajek_rmse:.0f`: a part of the explosion is a sum of
+# The weighting row normalises its weights; the correction of AIPW doesn't. With weights that add up to one in each
+# arm (row *AIPW, normalised*) its error falls to {glue:text}`ks_hajek_rmse:.0f`: a part of the explosion is a sum of
 # weights that is off, the rest is single rows. It is a cheap habit and no cure: it is still farther off than the
 # outcome model alone. *Instead:* refuse, trim, or ask for the overlap effect.
 #
