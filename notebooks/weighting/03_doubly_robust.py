@@ -587,6 +587,7 @@ def normalised_aipw(y, t, made):
     return psi.mean(), abs(psi.mean()) < 1.96 * psi.std() / np.sqrt(len(y))
 
 
+# %%
 DESIGNS = [("both right", "z", "z"), ("outcome model wrong", "seen", "z"), ("propensity wrong", "z", "seen"),
            ("both a little wrong", "seen", "seen")]  # fmt: skip
 rows = []
