@@ -136,7 +136,7 @@ def novelty(lists: ArrayLike, popularity: ArrayLike, *, level: float = 0.95) -> 
 
     References
     ----------
-    bib: ji2023critical
+    bib: vargas2011rank
     """
     count = _validate.positive(popularity, "popularity", "add 1 to counts of items that nobody took")
     shown = _validate.distinct_positions(lists, "lists", len(count))
@@ -172,7 +172,7 @@ def diversity(lists: ArrayLike, features: ArrayLike, *, level: float = 0.95) -> 
 
     References
     ----------
-    bib: steck2018calibrated
+    bib: vargas2011rank
     """
     z = _validate.matrix(features, "features")
     size = np.linalg.norm(z, axis=1)

@@ -209,7 +209,7 @@ def list_value(
 
     References
     ----------
-    bib: schnabel2016recommendations, horvitz1952generalization
+    bib: sato2019uplift, schnabel2016recommendations, yang2018unbiased
     """
     _validate.one_of(outcome, "outcome", tuple(_OF))
     reward = _validate.vector(y, "y")
@@ -290,7 +290,7 @@ def sampled_metric(
 
     References
     ----------
-    bib: krichene2020sampled
+    bib: krichene2022sampled
     """
     _validate.one_of(metric, "metric", SAMPLED)
     n = _validate.integer(n_items, "n_items", 2)

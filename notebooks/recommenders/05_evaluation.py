@@ -75,7 +75,7 @@ K = 10
 # %%
 COLUMNS = ["score", "log_popularity", "log_activity"]
 PAIRS = 200_000
-past = shop.exposure_log(n_pairs=PAIRS, seed=run.seeds(1, "earlier week")[0])
+past = shop.exposure_log(n_pairs=PAIRS, with_propensity=True, seed=run.seeds(1, "earlier week")[0])
 full = {"score": shop.scores, "log_popularity": shop.items["log_popularity"].to_numpy()[None, :],
         "log_activity": shop.users["log_activity"].to_numpy()[:, None]}  # fmt: skip
 
@@ -157,7 +157,7 @@ def relevance(log, column="consumed"):
     return table
 
 
-log = shop.exposure_log(n_pairs=PAIRS, seed=run.seed)
+log = shop.exposure_log(n_pairs=PAIRS, with_propensity=True, seed=run.seed)
 bought = relevance(log)
 offline = {}
 for name, lists in LISTS.items():
@@ -276,7 +276,7 @@ SHARE /= SHARE.sum()
 
 def judged(seed, k=K):
     """Verdicts of one week on the six rankers."""
-    log = shop.exposure_log(n_pairs=PAIRS, seed=seed)
+    log = shop.exposure_log(n_pairs=PAIRS, with_propensity=True, seed=seed)
     rounds = shop.bandit_log(n_rounds=40_000, seed=seed)
     table, cells = relevance(log), (log["user"].to_numpy(), log["item"].to_numpy())
     n_bought = table.sum(axis=1)
@@ -637,7 +637,7 @@ from causalrec_lib.data.world import Parameters  # noqa: E402
 
 kind_shop = make_world(parameters=Parameters(k1=0.0, k2=0.0, t3=0.0))
 kinder = pd.Series({n: 100 * kind_shop.truth.policy_value(pi, "lift") for n, pi in POLICIES.items()})
-kind_log = kind_shop.exposure_log(n_pairs=PAIRS, seed=run.seed)
+kind_log = kind_shop.exposure_log(n_pairs=PAIRS, with_propensity=True, seed=run.seed)
 kind_bought = relevance(kind_log)
 kind_f1 = pd.Series({n: np.nanmean(by_hand(np.take_along_axis(kind_bought, x, 1), kind_bought.sum(axis=1))["F1"])
                      for n, x in LISTS.items()})  # fmt: skip
