@@ -33,7 +33,7 @@ def discount(k: int) -> FloatArray:
 def ranked(relevance: ArrayLike, scores: ArrayLike, k: int, candidates: ArrayLike | None) -> Ranked:
     """Sort each user's gains by score, ties in order of the columns; what is no candidate comes last and gains 0."""
     gain = _validate.matrix(relevance, "relevance")
-    s = _validate.table(scores, "scores", gain.shape)
+    s = _alike(scores, "scores", gain.shape)
     if (gain < 0).any():
         raise ValueError("relevance has negative entries; a gain is 0 (not relevant) or more.")
     k = _validate.integer(k, "k", 1, gain.shape[1])
@@ -47,8 +47,15 @@ def ranked(relevance: ArrayLike, scores: ArrayLike, k: int, candidates: ArrayLik
     return Ranked(np.take_along_axis(gain, order, 1), best, (gain > 0).sum(axis=1).astype(float), tied)
 
 
+def _alike(x: ArrayLike, name: str, shape: tuple[int, ...]) -> FloatArray:
+    a = _validate.matrix(x, name)
+    if a.shape != shape:
+        raise ValueError(f"{name} has shape {a.shape}, relevance {shape}; both need all users and items.")
+    return a
+
+
 def _mask(candidates: ArrayLike, shape: tuple[int, int], k: int) -> NDArray[np.bool_]:
-    allowed = _validate.table(candidates, "candidates", shape)
+    allowed = _alike(candidates, "candidates", shape)
     if not np.isin(allowed, (0, 1)).all():
         raise ValueError(
             "candidates must be 0 or 1 (False or True) in every cell; mark what may be recommended by 1."

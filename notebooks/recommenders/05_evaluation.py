@@ -161,6 +161,7 @@ def relevance(log, column="consumed"):
     return table
 
 
+# %%
 log = shop.exposure_log(n_pairs=PAIRS, with_propensity=True, seed=run.seed)
 bought = relevance(log)
 f1, rows = {}, {}
@@ -272,7 +273,8 @@ run.claim("one week's log tells the two apart", difference.low > 0)
 #
 # Now many weeks. In each, every way of judging ranks the six: metrics on the purchases; the popularity-blind metric;
 # the corrected ones; off-policy evaluation on a week's bandit log (SNIPS, purchases a display); and, in fewer weeks,
-# five A/B tests of 20,000 sessions each against *today's*. The truth that a release should go by is extra purchases.
+# five A/B tests of {glue:text}`sessions:,.0f` sessions each against *today's*. The truth that a release should go by
+# is extra purchases.
 
 
 # %%
@@ -313,11 +315,12 @@ def tested(seed):
     found = {"today's": 0.0}
     for name in NAMES:
         if name != "today's":
-            trial = shop.ab_test(POLICIES["today's"], POLICIES[name], n=20_000, seed=seed)
+            trial = shop.ab_test(POLICIES["today's"], POLICIES[name], n=SESSIONS, seed=seed)
             found[name] = difference_in_means(trial["consumed"], trial["assigned"], trial["user"]).value
     return pd.DataFrame({"A/B test": pd.Series(found)[NAMES]})
 
 
+SESSIONS = 20_000
 n_trials = run.size(ci=8, full=60)
 trials = [tested(s) for s in run.progress(run.seeds(n_trials, "trials"), "A/B tests")]
 
@@ -366,8 +369,9 @@ plots.show(
     caption="The picture to keep: six rankers, true effect upwards. By F1 (grey) the ranks cross: its winner is at "
     "the bottom. By the corrected effect and the A/B test (blue) they line up. Means over the weeks.",
 )
-for key, row in {"f1": "F1", "ndcg": "NDCG", "mrr": "MRR", "blind": "popularity-blind", "shown": "corrected, if shown",
-                 "effect": "corrected, effect", "ope": "off-policy", "ab": "A/B test"}.items():  # fmt: skip
+ROWS = {"f1": "F1", "ndcg": "NDCG", "mrr": "MRR", "blind": "popularity-blind", "shown": "corrected, if shown",
+        "effect": "corrected, effect", "ope": "off-policy", "ab": "A/B test"}  # fmt: skip
+for key, row in ROWS.items():
     run.record(f"rho_{key}", score.loc[row, "rank correlation"], kind="stochastic",
                mc_se=max(score.loc[row, "mc se"], 0.01))  # fmt: skip
     run.record(f"brings_{key}", score.loc[row, "pick brings"], kind="stochastic", mc_se=0.3)
@@ -376,6 +380,7 @@ run.record("rho_shown_sold", score.loc["corrected, if shown", "correlation with 
            mc_se=0.02)  # fmt: skip
 run.record("weeks", n_weeks)
 run.record("trials", n_trials)
+run.record("sessions", SESSIONS)
 accuracy = ["precision", "recall", "F1", "MRR", "MAP", "NDCG"]
 run.claim("each accuracy metric ranks the effects backwards", (score.loc[accuracy, "rank correlation"] < -0.5).all())
 run.claim("F1 ranks them backwards in each week",
@@ -627,8 +632,8 @@ if small is not None:
     random_test = run.rng.random(len(su)) < 0.2
     again = {"random": split_study(su, si, sdays, random_test),
              "in time": split_study(su, si, sdays, sdays > np.quantile(sdays, 0.8))}  # fmt: skip
-    print("NDCG of the 2016 edition (films with ten ratings or more)")
-    print(pd.DataFrame({how: {n: x.value for n, x in found.items()} for how, found in again.items()}).round(3))
+    shown = pd.DataFrame({how: {n: x.value for n, x in found.items()} for how, found in again.items()}).round(3)
+    print(f"NDCG of the 2016 edition (films with ten ratings or more):\n{shown}")
     for how, key in (("random", "random"), ("in time", "time")):
         run.record(f"small_{key}_factors", again[how]["factors"].value, kind="stochastic", mc_se=0.01, optional=True)
     moved = {how: contrast(x["recent"], x["factors"]) for how, x in again.items()}
