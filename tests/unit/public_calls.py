@@ -850,7 +850,7 @@ LISTED = say.Given(
     | say.entries(THREE, (-1.0, 0.5, 4.0))
     | say.listed({"an item twice": np.zeros((N, 2))}),
 )
-add(metrics.item_exposure, lists=LISTED, n_items=say.whole(4, 0, 2), discounted=say.flag())
+add(metrics.item_exposure, lists=LISTED, n_items=say.whole(4, 0), discounted=say.flag())
 add(metrics.gini, shares=say.Given(E, say.weights(E, partner=False).spoilt))
 add(
     metrics.novelty,
