@@ -356,7 +356,8 @@ for ax, (title, x) in zip(axes, panels.items(), strict=True):
     middle = (x.min() + x.max()) / 2
     for name in NAMES:
         right = x[name] > middle
-        ax.annotate(name, (x[name], lift[name]), xytext=(-6 if right else 6, -11 if name in ("taste", "next purchase") else 5), textcoords="offset points",
+        shift = (-6 if right else 6, -11 if name in ("taste", "next purchase") else 5)
+        ax.annotate(name, (x[name], lift[name]), xytext=shift, textcoords="offset points",
                     ha="right" if right else "left", fontsize=8)  # fmt: skip
     ax.margins(x=0.15, y=0.12)
     ax.set_title(title, fontsize=10)
