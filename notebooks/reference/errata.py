@@ -362,8 +362,9 @@ judgement.map(lambda value: "" if np.isnan(value) else f"{value:.2f}")
 # users shown: fewer than showing the item at random ({glue:text}`lift_predictor.naive:.1f`). The effect ranking
 # causes {glue:text}`lift_effect:.1f`. The predictor found those who buy anyway.
 #
-# *Instead.* Evaluate a policy by its {term}`policy value`: in an experiment, or off-policy with logged
-# propensities.
+# *Instead.* Evaluate a policy by its {term}`policy value`: in an experiment, or off-policy with logged propensities.
+# {doc}`Evaluation </chapters/recommenders/05_evaluation>` puts six rankers, a dozen verdicts and the truth side by
+# side.
 
 # %% [markdown]
 # ## 6. Causal inference makes recommendations more precise

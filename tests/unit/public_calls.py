@@ -34,6 +34,7 @@ from causalrec_lib import (
     heterogeneity,
     instruments,
     matching,
+    metrics,
     plots,
     policy,
     refutation,
@@ -817,6 +818,63 @@ add(
     estimator=say.option("cascade DR"),
     **JUDGED,
     **COMMON,
+)
+
+# Evaluation -------------------------------------------------------------------------------------------------------
+
+RELEVANCE = (np.random.default_rng(9).random((N, 8)) < 0.3).astype(float)
+RELEVANCE[:, 0] = 1.0
+RANKED = {
+    "relevance": say.Given(RELEVANCE, say.table(RELEVANCE).spoilt | say.entries(RELEVANCE, (-1.0,))),
+    "scores": say.table(np.random.default_rng(10).normal(size=(N, 8))),
+    "k": say.whole(3, 0, 9),
+    "candidates": say.Given(
+        np.ones((N, 8)), say.table(np.ones((N, 8)), optional=True).spoilt | say.entries(np.ones((N, 8)), (0.5, 2.0))
+    ),
+}
+add(metrics.user_metric, **RANKED, metric=say.option("MAP"))
+add(metrics.ranking_metric, **RANKED, metric=say.option("NDCG"), empty=say.option("skip"), level=LEVEL)
+add(
+    metrics.list_value,
+    y=say.vector(T),
+    t=say.binary(T),
+    e=say.propensities(E),
+    listed=say.weights(np.tile([1.0, 0.5], N // 2)),
+    outcome=say.option("effect"),
+    clusters=CLUSTERS,
+    **JUDGED,
+    **COMMON,
+)
+THREE = np.tile([0, 1, 2], (N, 1))
+LISTED = say.Given(
+    THREE,
+    say.table(THREE, partner=False).spoilt
+    | say.entries(THREE, (-1.0, 0.5, 4.0))
+    | say.listed({"an item twice": np.zeros((N, 2))}),
+)
+add(metrics.item_exposure, lists=LISTED, n_items=say.whole(4, 0), discounted=say.flag())
+add(metrics.gini, shares=say.Given(E, say.weights(E, partner=False).spoilt))
+add(
+    metrics.novelty,
+    lists=LISTED,
+    popularity=say.vector([3.0, 2.0, 1.0, 1.0], partner=False, bad=(0.0, -1.0)),
+    level=LEVEL,
+)
+add(metrics.diversity, lists=LISTED, features=say.table(np.eye(4) + 0.1, partner=False), level=LEVEL)
+add(
+    metrics.miscalibration,
+    lists=LISTED,
+    groups=say.vector([0, 1, 0, 1], partner=False, bad=(-1.0, 0.5, 2.0)),
+    history=say.table(np.tile([0.25, 0.75], (N, 1))),
+    level=LEVEL,
+)
+add(
+    metrics.sampled_metric,
+    rank=say.vector([1, 5, 20], partner=False, bad=(0.0, 0.5, 21.0)),
+    n_items=say.whole(20, 1, 0),
+    negatives=say.whole(5, 0, 20),
+    metric=say.option("NDCG"),
+    k=say.whole(3, 0, 21),
 )
 
 # Simulation -----------------------------------------------------------------------------------------------------
