@@ -86,7 +86,9 @@ def softmax_policy(
     strength = _strength(objective, threshold, caution)
     model = _model(objective, q, int(where.max()) + 1, k)
     _validate.integer(steps, "steps", 1)
-    return _ascend(where, taken, reward, chance, model, objective, strength, steps, _validate.number(rate, "rate", above=0.0))
+    return _ascend(
+        where, taken, reward, chance, model, objective, strength, steps, _validate.number(rate, "rate", above=0.0)
+    )
 
 
 def _strength(objective: str, threshold: float | None, caution: float | None) -> float:

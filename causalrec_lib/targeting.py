@@ -254,7 +254,7 @@ def within_budget(predicted: ArrayLike, costs: ArrayLike, budget: float, *, must
 
     References
     ----------
-    bib: dantzig1957discrete
+    bib: athey2021policy
     """
     gain = _validate.vector(predicted, "predicted")
     price = _validate.positive(costs, "costs", "what costs nothing needs no budget", len(gain), "predicted")
@@ -297,7 +297,13 @@ def _at_cut(psi: FloatArray, first: FloatArray, share: float) -> float:
 
 
 def _estimate(
-    value: float, influence: FloatArray, estimand: str, method: str, clusters: ArrayLike | None, level: float, unit: str
+    value: float,
+    influence: FloatArray,
+    estimand: str,
+    method: str,
+    clusters: ArrayLike | None,
+    level: float,
+    unit: str,
 ) -> Estimate:
     codes = cluster_codes(clusters, len(influence))
     return Estimate(
@@ -336,7 +342,7 @@ def by_convention(y: ArrayLike, t: ArrayLike, priority: ArrayLike) -> pd.Series:
 
     References
     ----------
-    bib: radcliffe2007using
+    bib: yadlowsky2025evaluating
     """
     bought = _validate.binary(y, "y")
     group = _validate.binary(t, "t", len(bought), "y")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+
 def trial() -> dict[str, np.ndarray]:
     """Outcome, treatment and priority of 2,000 rows of an unbalanced trial, without ties."""
     rng = np.random.default_rng(12)
@@ -17,6 +18,7 @@ def trial() -> dict[str, np.ndarray]:
     t = (rng.random(n) < 0.4).astype(int)
     y = (rng.random(n) < 0.3 + 0.1 * np.tanh(x) * t).astype(int)
     return {"y": y, "t": t, "priority": x + rng.normal(size=n)}
+
 
 def answers() -> dict[str, float]:
     """What the libraries answer."""
@@ -29,12 +31,12 @@ def answers() -> dict[str, float]:
     return {
         "scikit-uplift, uplift AUC": uplift_auc_score(a["y"], a["priority"], a["t"]),
         "scikit-uplift, Qini AUC": qini_auc_score(a["y"], a["priority"], a["t"]),
-
         "causalml, AUUC": float(auuc_score(df, **named, normalize=False)["model"]),
         "causalml, AUUC normalised": float(auuc_score(df, **named, normalize=True)["model"]),
         "causalml, Qini": float(qini_score(df, **named, normalize=False)["model"]),
         "causalml, Qini normalised": float(qini_score(df, **named, normalize=True)["model"]),
     }
+
 
 if __name__ == "__main__":
     for name, value in answers().items():
