@@ -7,61 +7,111 @@ import numpy as np
 from causalrec_lib.course.check import Answer, Draw, exercise, expect_on_draws
 
 
-def _rows(rng: np.random.Generator, n: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Outcome, treatment and stratum of a few rows; each stratum has both groups."""
-    x, t = np.repeat([0, 1], n // 2), np.tile([0, 1, 1, 0, 1], n // 5)
-    return x + t + rng.normal(size=n), t, rng.permutation(x)
-
-
-@exercise("recommenders/03.1", task="REPLACE: the task in one sentence.")
-def check_first(answer: Answer) -> None:
-    """Accept the difference in means, treated minus others."""
+@exercise("recommenders/03.1", task="Return the gain a row of treating the first share of a priority.")
+def check_point(answer: Answer) -> None:
+    """Accept the sum of the first scores over all rows."""
 
     def make(rng: np.random.Generator) -> Draw:
-        y, t, _ = _rows(rng)
-        want = y[t == 1].mean() - y[t == 0].mean()
-        return (y, t), want, {"The sign is turned: treated minus the others, not the other way round.": -want}
+        n, s = 200, float(rng.choice([0.1, 0.2, 0.3]))
+        priority = rng.normal(size=n)
+        psi = 0.5 + 0.5 * priority + rng.normal(size=n)
+        order, k = np.argsort(-priority), round(s * n)
+        known = {
+            "That is the mean among the treated. Rows that are not treated count as zero.": psi[order[:k]].mean(),
+            "Those are the last rows: a larger priority comes first.": psi[order[-k:]].sum() / n,
+            "That is the gain over the average row; the question compares with treating nobody.": (
+                psi[order[:k]].mean() - psi.mean()
+            ),
+            "That ranks by the scores themselves, which have seen the outcomes.": np.sort(psi)[-k:].sum() / n,
+        }
+        return (psi, priority, s), psi[order[:k]].sum() / n, known
 
     expect_on_draws(
         answer,
         make,
-        hint="REPLACE: a question that teaches. Which two groups does the question compare?",
-        recipe="REPLACE: the way, in words. The mean of y where t is 1, minus the mean where t is 0.",
+        hint="Which rows come first, and over how many rows is the gain averaged?",
+        recipe="Sort by priority, largest first. Sum the scores of the first s * n rows and divide by n.",
     )
 
 
-@exercise("recommenders/03.2", task="REPLACE: the task in one sentence.")
-def check_second(answer: Answer) -> None:
-    """Accept the treated share of each stratum."""
+@exercise("recommenders/03.2", task="Return the profit of a rule when treated buyers redeem a coupon.")
+def check_coupon(answer: Answer) -> None:
+    """Accept weighting with the cost in the outcome."""
 
     def make(rng: np.random.Generator) -> Draw:
-        _, t, x = _rows(rng)
-        counts = np.array([t[x == 0].sum(), t[x == 1].sum()])
-        shares = np.array([t[x == 0].mean(), t[x == 1].mean()])
-        return (t, x), shares, {"These are counts: divide by the size of the stratum.": counts}
+        n, p, c = 400, float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.2, 0.5))
+        t, treat = (rng.random(n) < p).astype(float), (rng.random(n) < 0.4).astype(float)
+        y = (rng.random(n) < 0.4 + 0.2 * t).astype(float)
+        one, none = y * t / p, y * (1 - t) / (1 - p)
+        known = {
+            "The coupon is missing: a treated purchase keeps 1 - c of its margin.": np.mean(treat * (one - none)),
+            "The cost falls on every purchase of the treated, not only on the caused ones.": (
+                (1 - c) * np.mean(treat * (one - none))
+            ),
+            "That is the profit of treating everybody; where is the rule?": np.mean((1 - c) * one - none),
+        }
+        return (y, t, treat, p, c), np.mean(treat * ((1 - c) * one - none)), known
 
     expect_on_draws(
         answer,
         make,
-        hint="REPLACE: a question that teaches. A share of what?",
-        recipe="REPLACE: the way, in words. A share is a mean of zeros and ones within a value of x.",
+        hint="What is left of a purchase of a treated customer, and of one of the others?",
+        recipe="z = y * (1 - c * t). Mean of treat times (z * t / p - z * (1 - t) / (1 - p)).",
     )
 
 
-@exercise("recommenders/03.3", task="REPLACE: the task in one sentence.")
-def check_third(answer: Answer) -> None:
-    """Accept the average over all rows."""
+@exercise("recommenders/03.3", task="Return IPS less k of its standard errors.")
+def check_pessimistic(answer: Answer) -> None:
+    """Accept the mean less k standard errors of the mean."""
 
     def make(rng: np.random.Generator) -> Draw:
-        effects, n_rows = rng.normal(size=3), rng.integers(20, 60, 3)
-        treated = rng.integers(5, 20, 3)
-        on_treated = np.average(effects, weights=treated)
-        known = {"That is the effect on the treated: weight by all rows instead.": on_treated}
-        return (effects, n_rows, treated), np.average(effects, weights=n_rows), known
+        n, k = 300, float(rng.uniform(1, 4))
+        e, pi = rng.uniform(0.05, 0.9, n), rng.uniform(0, 1, n)
+        y = (rng.random(n) < 0.3).astype(float)
+        rows = pi / e * y
+        se = rows.std(ddof=1) / np.sqrt(n)
+        known = {
+            "That is IPS itself; take k standard errors off.": rows.mean(),
+            "That takes off standard deviations: the error of a mean is smaller by the root of n.": (
+                rows.mean() - k * rows.std(ddof=1)
+            ),
+            "That is an upper bound: the sign is turned.": rows.mean() + k * se,
+            "The chances are upside down: new over old.": (e / pi * y).mean()
+            - k * (e / pi * y).std(ddof=1) / np.sqrt(n),
+        }
+        return (y, pi, e, k), rows.mean() - k * se, known
 
     expect_on_draws(
         answer,
         make,
-        hint="REPLACE: a question that teaches. Whom is the average about?",
-        recipe="REPLACE: the way, in words. Each stratum counts by its share of all rows.",
+        hint="How far does the mean of n weighted rewards scatter?",
+        recipe="rows = pi / e * y. Their mean, less k times their standard deviation (ddof=1) over the root of n.",
+    )
+
+
+@exercise("recommenders/03.4", task="Choose the best rule on half of the rows and judge it on the other half.")
+def check_best(answer: Answer) -> None:
+    """Accept the odd rows' mean of the column that the even rows choose."""
+
+    def make(rng: np.random.Generator) -> Draw:
+        even, odd = rng.normal(size=(60, 8)), rng.normal(size=(60, 8))
+        odd -= odd.mean(axis=0) + np.arange(8) / 10
+        best = even.mean(axis=0).argmax()
+        odd[:, (best + 1) % 8] += 2 + rng.random()
+        gains = np.empty((120, 8))
+        gains[::2], gains[1::2] = even, odd
+        means = gains.mean(axis=0)
+        known = {
+            "Chosen and judged on the same rows: that is the planted error.": means.max(),
+            "Chosen on the even rows and judged on them too.": even.mean(axis=0).max(),
+            "That chooses on the odd rows, on which it also judges.": odd.mean(axis=0).max(),
+            "The even rows choose well, but all rows judge: half of them chose.": means[best],
+        }
+        return (gains,), odd[:, best].mean(), known
+
+    expect_on_draws(
+        answer,
+        make,
+        hint="Which rows had a hand in the choice? They may not judge it.",
+        recipe="best = gains[::2].mean(axis=0).argmax(). Return gains[1::2, best].mean().",
     )

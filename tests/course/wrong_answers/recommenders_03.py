@@ -2,18 +2,25 @@
 
 import numpy as np
 
-# REPLACE: the mistakes that a reader would really make. Each must be refused, with a hint of its own.
 WRONG = {
     "recommenders/03.1": [
-        lambda y, t: y[t == 0].mean() - y[t == 1].mean(),
-        lambda y, t: y[t == 1].mean(),
+        lambda psi, priority, s: psi[np.argsort(-priority)[: round(s * len(psi))]].mean(),
+        lambda psi, priority, s: psi[np.argsort(priority)[: round(s * len(psi))]].sum() / len(psi),
+        lambda psi, priority, s: np.sort(psi)[-round(s * len(psi)) :].sum() / len(psi),
     ],
     "recommenders/03.2": [
-        lambda t, x: np.array([t[x == 0].sum(), t[x == 1].sum()]),
-        lambda t, x: np.array([x[t == 0].mean(), x[t == 1].mean()]),
+        lambda y, t, treat, p, c: np.mean(treat * (y * t / p - y * (1 - t) / (1 - p))),
+        lambda y, t, treat, p, c: (1 - c) * np.mean(treat * (y * t / p - y * (1 - t) / (1 - p))),
+        lambda y, t, treat, p, c: np.mean((1 - c) * y * t / p - y * (1 - t) / (1 - p)),
     ],
     "recommenders/03.3": [
-        lambda effects, n_rows, n_treated: np.average(effects, weights=n_treated),
-        lambda effects, n_rows, n_treated: np.mean(effects),
+        lambda y, pi, e, k: (pi / e * y).mean(),
+        lambda y, pi, e, k: (pi / e * y).mean() - k * (pi / e * y).std(ddof=1),
+        lambda y, pi, e, k: (pi / e * y).mean() + k * (pi / e * y).std(ddof=1) / np.sqrt(len(y)),
+    ],
+    "recommenders/03.4": [
+        lambda gains: gains.mean(axis=0).max(),
+        lambda gains: gains[::2].mean(axis=0).max(),
+        lambda gains: gains[1::2].mean(axis=0).max(),
     ],
 }
