@@ -218,7 +218,7 @@ def area(
     """
     psi = _validate.vector(scores, "scores")
     qini = rate(psi, priority, weighting="qini", clusters=clusters, level=level)
-    influence = _validate.vector(qini.influence, "influence") + (psi - psi.mean()) / 2
+    influence = np.asarray(qini.influence, dtype=float) + (psi - psi.mean()) / 2
     return _estimate(qini.value + float(psi.mean()) / 2, influence, "AUUC", "uplift curve", clusters, level, unit)
 
 
