@@ -100,7 +100,7 @@ def share_gain(
         Rows with larger values are treated first; made without these rows' outcomes. Ties share what is left.
     share : float
         Share of rows that are treated, above 0 up to 1.
-    costs, clusters, level, unit
+    costs, clusters, level, unit : optional
         As in `policy_gain`.
 
     Returns
@@ -147,7 +147,7 @@ def uplift_curve(
         As in `share_gain`.
     shares : tuple of float
         Shares of rows that are treated, above 0 up to 1, ascending.
-    costs, clusters, level
+    costs, clusters, level : optional
         As in `policy_gain`.
 
     Returns
@@ -192,7 +192,7 @@ def area(
     ----------
     scores, priority : array-like of shape (n,)
         As in `share_gain`.
-    clusters, level, unit
+    clusters, level, unit : optional
         As in `policy_gain`.
 
     Returns

@@ -60,36 +60,7 @@ def check_coupon(answer: Answer) -> None:
     )
 
 
-@exercise("recommenders/03.3", task="Return IPS less k of its standard errors.")
-def check_pessimistic(answer: Answer) -> None:
-    """Accept the mean less k standard errors of the mean."""
-
-    def make(rng: np.random.Generator) -> Draw:
-        n, k = 300, float(rng.uniform(1, 4))
-        e, pi = rng.uniform(0.05, 0.9, n), rng.uniform(0, 1, n)
-        y = (rng.random(n) < 0.3).astype(float)
-        rows = pi / e * y
-        se = rows.std(ddof=1) / np.sqrt(n)
-        known = {
-            "That is IPS itself; take k standard errors off.": rows.mean(),
-            "That takes off standard deviations: the error of a mean is smaller by the root of n.": (
-                rows.mean() - k * rows.std(ddof=1)
-            ),
-            "That is an upper bound: the sign is turned.": rows.mean() + k * se,
-            "The chances are upside down: new over old.": (e / pi * y).mean()
-            - k * (e / pi * y).std(ddof=1) / np.sqrt(n),
-        }
-        return (y, pi, e, k), rows.mean() - k * se, known
-
-    expect_on_draws(
-        answer,
-        make,
-        hint="How far does the mean of n weighted rewards scatter?",
-        recipe="rows = pi / e * y. Their mean, less k times their standard deviation (ddof=1) over the root of n.",
-    )
-
-
-@exercise("recommenders/03.4", task="Choose the best rule on half of the rows and judge it on the other half.")
+@exercise("recommenders/03.3", task="Choose the best rule on half of the rows and judge it on the other half.")
 def check_best(answer: Answer) -> None:
     """Accept the odd rows' mean of the column that the even rows choose."""
 

@@ -14,11 +14,6 @@ WRONG = {
         lambda y, t, treat, p, c: np.mean((1 - c) * y * t / p - y * (1 - t) / (1 - p)),
     ],
     "recommenders/03.3": [
-        lambda y, pi, e, k: (pi / e * y).mean(),
-        lambda y, pi, e, k: (pi / e * y).mean() - k * (pi / e * y).std(ddof=1),
-        lambda y, pi, e, k: (pi / e * y).mean() + k * (pi / e * y).std(ddof=1) / np.sqrt(len(y)),
-    ],
-    "recommenders/03.4": [
         lambda gains: gains.mean(axis=0).max(),
         lambda gains: gains[::2].mean(axis=0).max(),
         lambda gains: gains[1::2].mean(axis=0).max(),
