@@ -819,13 +819,18 @@ add(
     **COMMON,
 )
 
-# Targeting, and learning from logs ------------------------------------------------------------------------------------
+# Targeting, and learning from logs ---------------------------------------------------------------------------------
 
 GAINS = {"scores": say.vector(Y), "priority": say.vector(X[:, 1])}
 PAID = {"costs": say.vector(E, optional=True), "clusters": CLUSTERS, "level": LEVEL}
 add(targeting.policy_gain, scores=say.vector(Y), treat=say.vector(T, bad=(-0.1, 1.5)), **PAID, unit=COMMON["unit"])
 add(targeting.share_gain, **GAINS, share=say.number(0.3, 0.0, 1.5), **PAID, unit=COMMON["unit"])
-add(targeting.uplift_curve, **GAINS, shares=say.thing((0.2, 0.5), turned=(0.5, 0.2), out=(0.5, 1.5), zero=(0.0, 0.5)), **PAID)
+add(
+    targeting.uplift_curve,
+    **GAINS,
+    shares=say.thing((0.2, 0.5), turned=(0.5, 0.2), out=(0.5, 1.5), zero=(0.0, 0.5)),
+    **PAID,
+)
 add(targeting.area, **GAINS, clusters=CLUSTERS, **COMMON)
 add(
     targeting.within_budget,

@@ -66,7 +66,7 @@ def check_best(answer: Answer) -> None:
 
     def make(rng: np.random.Generator) -> Draw:
         even, odd = rng.normal(size=(60, 8)), rng.normal(size=(60, 8))
-        odd -= odd.mean(axis=0) + np.arange(8) / 10
+        odd -= odd.mean(axis=0) + rng.uniform(0.1, 0.9, 8)
         best = even.mean(axis=0).argmax()
         odd[:, (best + 1) % 8] += 2 + rng.random()
         gains = np.empty((120, 8))
