@@ -17,8 +17,8 @@
 # # From effects to who gets what
 #
 # Noor has slots for a fifth of next week's pairs of user and item. Her team fills them by predicted purchase: of a
-# thousand pairs, the fifth with the best chance is shown. The report says that the shown pairs made
-# {glue:text}`naive_gain:.0f` purchases per thousand pairs, and asks for more slots.
+# thousand pairs, the fifth with the best chance is shown. The report says that these pairs are good
+# for {glue:text}`naive_gain:.0f` purchases per thousand pairs, and asks for more slots.
 #
 # Because of the slots, {glue:text}`click_gain.truth:.0f` purchases per thousand came about. The others would have
 # bought anyway. Ranked by what a display *changes*, the same slots would have made
@@ -389,14 +389,12 @@ pd.DataFrame({n: (1000 * g.value, 1000 * g.low, 1000 * g.high, 1000 * truth_of[n
 run.record("tree", 1000 * cards["two questions"].value, truth=1000 * truth_of["two questions"],
            naive=1000 * truth_of["show all"])  # fmt: skip
 run.record("rule", 1000 * truth_of["predicted effect above cost"])
-run.claim("the tree earns more than showing all", truth_of["two questions"] > 1.2 * truth_of["show all"])
-run.claim(
-    "and less than the rule of the learner", truth_of["two questions"] < truth_of["predicted effect above cost"]
-)
+run.claim("the tree earns more than showing all", truth_of["two questions"] > truth_of["show all"])
+run.claim("so does the learner's rule", truth_of["predicted effect above cost"] > truth_of["show all"])
 
 # %% [markdown]
-# In truth the tree earns {glue:text}`tree.truth:.1f` per thousand pairs, the learner's rule {glue:text}`rule:.1f`:
-# the difference is what it costs that the rule fits on a card.
+# In truth the tree earns {glue:text}`tree.truth:.1f` per thousand pairs, the learner's rule {glue:text}`rule:.1f`; both
+# earn more than showing all. One week's interval for the tree is wide.
 #
 # **Who is harmed?** Some pairs buy *less* when shown. No log shows a single one of them, for nobody is seen both
 # ways. What can be judged is a group that was named before: the rows with a negative prediction.
