@@ -393,8 +393,8 @@ run.claim("the tree earns more than showing all", truth_of["two questions"] > tr
 run.claim("so does the learner's rule", truth_of["predicted effect above cost"] > truth_of["show all"])
 
 # %% [markdown]
-# In truth the tree earns {glue:text}`tree.truth:.1f` per thousand pairs, the learner's rule {glue:text}`rule:.1f`; both
-# earn more than showing all. One week's interval for the tree is wide.
+# In truth the tree earns {glue:text}`tree.truth:.1f` per thousand pairs, the learner's rule {glue:text}`rule:.1f`.
+# Both earn more than showing all. One week's interval for the tree is wide.
 #
 # **Who is harmed?** Some pairs buy *less* when shown. No log shows a single one of them, for nobody is seen both
 # ways. What can be judged is a group that was named before: the rows with a negative prediction.
