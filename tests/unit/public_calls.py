@@ -33,6 +33,7 @@ from causalrec_lib import (
     graphs,
     heterogeneity,
     instruments,
+    learning,
     matching,
     metrics,
     plots,
@@ -41,6 +42,7 @@ from causalrec_lib import (
     sensitivity,
     simulation,
     structural,
+    targeting,
     trees,
     weighting,
 )
@@ -875,6 +877,45 @@ add(
     negatives=say.whole(5, 0, 20),
     metric=say.option("NDCG"),
     k=say.whole(3, 0, 21),
+)
+
+# Targeting, and learning from logs ---------------------------------------------------------------------------------
+
+GAINS = {"scores": say.vector(Y), "priority": say.vector(X[:, 1])}
+PAID = {"costs": say.vector(E, optional=True), "clusters": CLUSTERS, "level": LEVEL}
+add(targeting.policy_gain, scores=say.vector(Y), treat=say.vector(T, bad=(-0.1, 1.5)), **PAID, unit=COMMON["unit"])
+add(targeting.share_gain, **GAINS, share=say.number(0.3, 0.0, 1.5), **PAID, unit=COMMON["unit"])
+add(
+    targeting.uplift_curve,
+    **GAINS,
+    shares=say.thing((0.2, 0.5), turned=(0.5, 0.2), out=(0.5, 1.5), zero=(0.0, 0.5)),
+    **PAID,
+)
+add(targeting.area, **GAINS, clusters=CLUSTERS, **COMMON)
+add(
+    targeting.within_budget,
+    predicted=say.vector(Y),
+    costs=say.vector(E, bad=(0.0, -1.0)),
+    budget=say.number(0.2, -1.0),
+    must_pay=say.flag(),
+)
+add(targeting.by_convention, y=say.binary((Y > 0.5).astype(float)), t=say.binary(T), priority=say.vector(X[:, 1]))
+ROUNDS = {
+    "contexts": say.vector(USER % 2, bad=(-1.0, 0.5)),
+    "actions": say.vector(TAKEN, bad=(-1.0, 3.0, 0.5)),
+    "y": say.vector(T),
+    "e": say.vector(E, bad=(0.0, -0.1, 1.5)),
+    "n_actions": say.whole(3, 1),
+    "steps": say.whole(3, 0),
+    "rate": say.number(0.1, 0.0, -1.0),
+}
+add(learning.softmax_policy, **ROUNDS, objective=say.option("pessimistic"), caution=say.number(1.0, 0.0, -1.0))
+add(learning.softmax_policy, **ROUNDS, objective=say.anything("clipped IPS"), threshold=say.number(2.0, 0.0, -1.0))
+add(
+    learning.softmax_policy,
+    **ROUNDS,
+    objective=say.anything("DR"),
+    q=say.table(np.full((2, 3), 0.5), partner=False),
 )
 
 # Simulation -----------------------------------------------------------------------------------------------------
