@@ -13,7 +13,7 @@ from causalrec_lib._validate import FloatArray
 from causalrec_lib.estimate import Estimate
 from causalrec_lib.heterogeneity import rate
 
-__all__ = ["area", "policy_gain", "share_gain", "uplift_curve", "within_budget"]
+__all__ = ["area", "by_convention", "policy_gain", "share_gain", "uplift_curve", "within_budget"]
 
 ESTIMANDS["targeting gain"] = "gain a row over treating nobody, rows that are not treated counting as zero"
 ESTIMANDS["AUUC"] = "gain a row over treating nobody, averaged over shares treated"

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from econml.validate.utils import calc_uplift
 
-from causalrec_lib import heterogeneity, targeting
+from causalrec_lib import data, heterogeneity, targeting
+from causalrec_lib.estimate import difference_in_means
 
 from .uplift_answers import trial
 
@@ -38,3 +40,17 @@ def test_our_qini_is_that_of_pylift_and_near_that_of_econml():
     assert targeting.area(psi, a["priority"]).value == pytest.approx(ours.value + psi.mean() / 2, abs=1e-12)
     theirs = calc_uplift(a["priority"], a["priority"], psi, np.linspace(2, 98, 97), "qini", 2)[0]
     assert theirs == pytest.approx(ours.value, abs=0.15 * ours.se)
+
+
+@pytest.mark.mirror
+def test_the_visit_uplift_of_an_email_is_that_of_least_squares():
+    mails = data.load_optional("hillstrom")
+    if mails is None:
+        pytest.skip("Hillstrom can't be fetched")
+    women = mails[mails["segment"] != "Mens E-Mail"]
+    mailed = (women["segment"] == "Womens E-Mail").astype(float)
+    theirs = sm.OLS(women["visit"].astype(float), sm.add_constant(mailed)).fit(cov_type="HC0")
+    ours = difference_in_means(women["visit"], mailed)
+    assert ours.value == pytest.approx(theirs.params.iloc[1], abs=1e-12)
+    assert ours.se == pytest.approx(theirs.bse.iloc[1], rel=1e-4)
+    assert (round(ours.value, 6), round(ours.se, 6)) == (0.045233, 0.003234)
