@@ -300,8 +300,8 @@ for name in covered:
     noted(f"{KEYS[name]}_coverage", covered[name], truth=0.95)
 for name in ("R", "DR"):
     run.claim(f"{name} is farther off than one number, each week", (errors[name] > errors["one number"]).all())
-for name in ("S", "forest, large leaves"):
-    run.claim(f"{name} is nearer than one number", beyond_chance(errors["one number"] - errors[name]))
+nearer = errors["one number"] - errors["forest, large leaves"]
+run.claim("the forest with large leaves is nearer than one number", beyond_chance(nearer))
 leaves = errors["forest, small leaves"] - errors["forest, large leaves"]
 run.claim("large leaves predict better than small ones", beyond_chance(leaves))
 run.claim("and cover far less", (covered["forest, large leaves"] < 0.8).all())
