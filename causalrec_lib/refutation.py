@@ -335,12 +335,13 @@ def calibrate(estimate: Estimate, null: EmpiricalNull) -> Estimate:
 
     Notes
     -----
-    It is right if the estimate's own systematic error could have been one of the controls'. No data test that.
+    It is right if the estimate's own systematic error could have been one of the controls', whatever the true effect:
+    the paper estimates from positive controls how the error changes with it. No data test that here.
     Chapter: dags/02_estimate_and_refute
 
     References
     ----------
-    bib: schuemie2014interpreting
+    bib: schuemie2018empirical
     """
     _validate.instance(estimate, "estimate", Estimate, "pass what an estimator returned")
     _validate.instance(null, "null", EmpiricalNull, "pass what empirical_null returned")
