@@ -146,9 +146,11 @@ class PolicyTruth(PairTruth):
         ValueError
             If the scores have another shape or holes, or `k` is out of range.
 
-        Notes ----- The gain at rank r is divided by log2(r + 1), and the sum by that of the best list. A user without
-        any gain counts 0.
-        Chapter: recommenders
+        Notes
+        -----
+        The gain at rank r is divided by log2(r + 1), and the sum by that of the best list. A user without any gain
+        counts 0.
+        Chapter: recommenders/05_evaluation
         """
         s = _validate.table(scores, "scores", self._core.shape)
         k = _validate.integer(k, "k", 1, self._core.shape[1])

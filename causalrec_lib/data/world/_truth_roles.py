@@ -94,8 +94,10 @@ class RoleTruth(StudyTruth):
         ValueError
             If the world has more than 20 million pairs.
 
-        Notes ----- It is {1 - (1 - p) ** W} o_r: consumed in one of W = `history` weeks, each with p = (1 - e) p0 + e
-        p1, and bothered to write down r stars.
+        Notes
+        -----
+        It is {1 - (1 - p) ** W} o_r: consumed in one of W = `history` weeks, each with p = (1 - e) p0 + e p1, and
+        bothered to write down r stars.
         Chapter: recommenders
 
         References

@@ -151,8 +151,10 @@ class World(Platform, Studies):
             If the name is unknown, a row of probabilities does not sum to 1, the policy is of another world, or
             temperature or epsilon come with a policy that has no name.
 
-        Notes ----- A bare name means its top item, here and in every other call; "random" is uniform, and "logging"
-        is the stochastic policy that writes the bandit log (temperature 1, a tenth of uniform exploration).
+        Notes
+        -----
+        A bare name means its top item, here and in every other call; "random" is uniform, and "logging" is the
+        stochastic policy that writes the bandit log (temperature 1, a tenth of uniform exploration).
         Chapter: reference/world
         """
         return make_policy(self.core, policy, temperature, epsilon)
