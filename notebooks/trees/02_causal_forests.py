@@ -50,12 +50,13 @@ SEED = 2026
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from econml.dml import CausalForestDML
 from econml.grf import CausalForest
 from econml.metalearners import SLearner, TLearner, XLearner
 from scipy.special import expit
 from scipy.stats import beta, spearmanr
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from causalrec_lib import course, data, doubly_robust, heterogeneity, plots
@@ -361,7 +362,8 @@ run.claim("but for the level both are about as good", abs(rest[0] - rest[1]) < 0
 # An interval of a forest measures noise: how far the prediction would move with other rows. What a leaf *averages
 # away* is no noise. Designs after {cite:t}`wager2018estimation` show it: {glue:text}`aw_rows:d` rows, ten uniform
 # columns, two of which move the effect from one to four, and in the second version a third column that moves outcome
-# and treatment.
+# and treatment. The forest is the package's `CausalForestDML`, which centres by itself (here with linear models) and
+# keeps its default settings.
 
 
 # %%
@@ -374,7 +376,7 @@ def two_steps(rng, confounded, n=800):
     return (2 * x[:, 2] - 1) * confounded + (t - 0.5) * tau + rng.normal(size=n), t, x, tau
 
 
-n_aw = run.size(ci=5, full=100)
+n_aw = run.size(ci=12, full=100)
 fixed = np.random.default_rng(run.seeds(1, "points")[0])
 _, _, points, at_points = two_steps(fixed, confounded=False, n=400)
 designs = {}
@@ -382,12 +384,10 @@ for confounded, name in ((False, "effects differ"), (True, "effects differ, conf
     predicted, ends = [], []
     for seed in run.progress(run.seeds(n_aw, name), name):
         y_k, t_k, x_k, _ = two_steps(np.random.default_rng(seed), confounded)
-        made = doubly_robust.cross_fit(y_k, t_k, x_k, outcome=boosting(), folds=3, seed=seed, clip=0.02,
-                                       propensity=LogisticRegression() if not confounded else None)  # fmt: skip
-        rest = y_k - made.e * made.mu1 - (1 - made.e) * made.mu0
-        forest = grow(x_k, rest, t_k - made.e, trees=200)
-        predicted.append(forest.predict(points).ravel())
-        ends.append([end.ravel() for end in forest.predict_interval(points, alpha=0.05)])
+        lines = {"model_y": LinearRegression(), "model_t": LogisticRegression(), "discrete_treatment": True}
+        ready_made = CausalForestDML(**lines, random_state=0, n_jobs=1).fit(y_k, t_k, X=x_k)
+        predicted.append(ready_made.effect(points))
+        ends.append(ready_made.effect_interval(points, alpha=0.05))
     designs[name] = np.array(predicted), np.array(ends)
 
 # %% tags=["hide-input"]
@@ -408,7 +408,7 @@ for ax, (name, (predicted, ends)), key in zip(axes, designs.items(), ("aw_differ
     noted(f"{key}_own", own, truth=0.95)
     small = at_points < 1.3
     noted(f"{key}_low", holds[:, small].mean(axis=1), truth=0.95)
-    run.claim(f"{name}: covers far less than it claims", 0.65 < holds.mean() < 0.9, coverage=holds.mean())
+    run.claim(f"{name}: covers far less than it claims", 0.65 < holds.mean() < 0.88, coverage=holds.mean())
     run.claim(f"{name}: hardly ever where effects are smallest", holds[:, small].mean() < 0.45)
     run.claim(f"{name}: nearly covers its own expectation", own.mean() > 0.88, coverage=own.mean())
     lean = np.polyfit(at_points, predicted.mean(axis=0), 1)[0]
