@@ -6,7 +6,7 @@ from econml.dml import CausalForestDML
 from scipy.special import expit
 from scipy.stats import beta
 
-RUNS = 12
+RUNS = 8
 
 
 def design(rng, confounded, n=800):
@@ -18,7 +18,6 @@ def design(rng, confounded, n=800):
     return (2 * x[:, 2] - 1) * confounded + (t - 0.5) * tau + rng.normal(size=n), t, x, tau
 
 
-@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("confounded", [False, True])
 def test_default_intervals_hold_far_fewer_effects_than_they_claim(confounded):
