@@ -22,19 +22,19 @@ def mean_over_users(
     level: float,
     notes: tuple[str, ...] = (),
     assumptions: tuple[str, ...] = ("users are independent",),
+    unit: str = "",
 ) -> Estimate:
     """Return the mean of the kept users' values; the others have no influence."""
     value = float(values[kept].mean())
     influence = np.where(kept, values - value, 0.0) / kept.mean()
     return Estimate(
-        value, standard_error(influence), estimand, method, int(kept.sum()), level=level, notes=notes,
-        assumptions=assumptions, influence=influence,
+        value, standard_error(influence), estimand, method, int(kept.sum()), level=level, unit=unit,
+        notes=notes, assumptions=assumptions, influence=influence,
     )  # fmt: skip
 
 
 def _of_lists(values: FloatArray, name: str, level: float, unit: str = "") -> Estimate:
-    found = mean_over_users(values, np.ones(len(values), dtype=bool), "list property", name, level)
-    return found if not unit else Estimate(**{**vars(found), "unit": unit})
+    return mean_over_users(values, np.ones(len(values), dtype=bool), "list property", name, level, unit=unit)
 
 
 def item_exposure(lists: ArrayLike, n_items: int, *, discounted: bool = False) -> FloatArray:

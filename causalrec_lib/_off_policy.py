@@ -19,11 +19,7 @@ _CERTAIN = 1 - 1e-12
 def importance_weights(target: ArrayLike, e: ArrayLike, n: int) -> tuple[FloatArray, FloatArray]:
     """Return the chance of each logged action, and its weight under the target policy."""
     chance, wanted = _validate.happened(e, "e", n, "y"), _validate.vector(target, "target", n, "y")
-    bad = (wanted < 0) | (wanted > 1)
-    if bad.any():
-        raise ValueError(
-            f"target must lie between 0 and 1, but does not in {_validate.rows(bad)}; pass probabilities."
-        )
+    _validate.inside(wanted, (wanted < 0) | (wanted > 1), "target", "between 0 and 1", "pass probabilities")
     return chance, wanted / chance
 
 

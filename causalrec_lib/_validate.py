@@ -95,7 +95,7 @@ def nonnegative(x: ArrayLike, name: str, n: int | None = None, like: str = "") -
 def positive(x: ArrayLike, name: str, mend: str, n: int | None = None, like: str = "") -> FloatArray:
     """Return `x` as a vector of numbers above zero."""
     a = vector(x, name, n, like)
-    return _inside(a, a <= 0, name, "above 0", mend)
+    return inside(a, a <= 0, name, "above 0", mend)
 
 
 def errors(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
@@ -107,7 +107,7 @@ def errors(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> Flo
     return a.reshape(known.shape)
 
 
-def _inside(a: FloatArray, bad: NDArray[np.bool_], name: str, where: str, mend: str) -> FloatArray:
+def inside(a: FloatArray, bad: NDArray[np.bool_], name: str, where: str, mend: str) -> FloatArray:
     """Return `a` if none of its entries is marked as bad."""
     if bad.any():
         raise ValueError(f"{name} must lie {where}, but does not in {rows(bad)} (first: {a[bad][0]:g}); {mend}.")
@@ -117,7 +117,7 @@ def _inside(a: FloatArray, bad: NDArray[np.bool_], name: str, where: str, mend: 
 def uniforms(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
     """Return `x` as a vector of numbers from 0 up to, but not including, 1."""
     a = vector(x, name, n, like)
-    return _inside(a, (a < 0) | (a >= 1), name, "in [0, 1)", "draw it with Generator.uniform")
+    return inside(a, (a < 0) | (a >= 1), name, "in [0, 1)", "draw it with Generator.uniform")
 
 
 def positions(
@@ -209,14 +209,14 @@ def propensity(x: ArrayLike, name: str, n: int | None = None, like: str = "") ->
     """Return `x` as a vector of probabilities strictly between 0 and 1."""
     a = vector(x, name, n, like)
     mend = "rows that could only ever get one treatment carry no comparison: trim them, or change the estimand"
-    return _inside(a, (a <= 0) | (a >= 1), name, "strictly between 0 and 1", mend)
+    return inside(a, (a <= 0) | (a >= 1), name, "strictly between 0 and 1", mend)
 
 
 def happened(x: ArrayLike, name: str, n: int | None = None, like: str = "") -> FloatArray:
     """Return `x` as a vector of chances of what did happen: above 0 and up to 1."""
     a = vector(x, name, n, like)
     mend = "what happened had a chance: look for rounding, for percentages, or for another version of the log"
-    return _inside(a, (a <= 0) | (a > 1), name, "above 0 and up to 1", mend)
+    return inside(a, (a <= 0) | (a > 1), name, "above 0 and up to 1", mend)
 
 
 def frame(df: object, name: str, columns: Sequence[str] = ()) -> pd.DataFrame:

@@ -73,9 +73,7 @@ def policy_gain(
     """
     psi = _net(scores, costs)
     chance = _validate.vector(treat, "treat", len(psi), "scores")
-    bad = (chance < 0) | (chance > 1)
-    if bad.any():
-        raise ValueError(f"treat must lie between 0 and 1, but does not in {_validate.rows(bad)}; pass chances.")
+    _validate.inside(chance, (chance < 0) | (chance > 1), "treat", "between 0 and 1", "pass chances")
     gained = chance * psi
     return _estimate(float(gained.mean()), gained - gained.mean(), "targeting gain", "a rule", clusters, level, unit)
 
@@ -259,7 +257,7 @@ def within_budget(predicted: ArrayLike, costs: ArrayLike, budget: float, *, must
     gain = _validate.vector(predicted, "predicted")
     price = _validate.positive(costs, "costs", "what costs nothing needs no budget", len(gain), "predicted")
     left = _validate.number(budget, "budget", low=0.0) * len(gain)
-    pays = gain - price if _validate.instance(must_pay, "must_pay", bool, "pass True or False") else gain
+    pays = gain - price if _validate.flag(must_pay, "must_pay") else gain
     order = np.argsort(-pays / price, kind="stable")
     spent_before = np.concatenate([[0.0], np.cumsum(np.where(pays > 0, price, 0.0)[order])[:-1]])
     chance = np.empty(len(gain))
