@@ -217,7 +217,7 @@ def week(seed, models=(("short", ["log_popularity", "log_activity"]),), policies
     return found
 
 
-n_weeks = run.size(ci=160, full=1_000)
+n_weeks = run.size(ci=200, full=1_000)
 both = {f"{p}, {m}: {how}": value[p] for p in value for m in ("short", "all columns") for how in NAMES}
 weeks = simulation.repeat(week, run.progress(run.seeds(n_weeks, "weeks"), "weeks"), both)
 held = simulation.summary(weeks, answers_only=False)
