@@ -139,7 +139,7 @@ def doubly_robust(
 
     References
     ----------
-    bib: schnabel2016recommendations
+    bib: wang2019doubly
     """
     _factorise.check(rank, penalty, rounds, seed)
     _validate.integer(passes, "passes", 1)

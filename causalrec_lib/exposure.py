@@ -121,7 +121,7 @@ def mean_over_pairs(
 
     References
     ----------
-    bib: schnabel2016recommendations, horvitz1952generalization
+    bib: schnabel2016recommendations, swaminathan2015normalized, horvitz1952generalization
     """
     outcome = _validate.vector(y, "y")
     chance = chances(p, len(outcome), "y")
