@@ -512,7 +512,7 @@ for seed in run.progress(run.seeds(run.size(ci=5, full=30), "films"), "films"):
 learned, held = (pd.DataFrame(each, columns=["learner", "error"]) for each in (learned, held))
 by_learner = {"all pairs": learned, "held-out log": held}
 by_learner = pd.DataFrame({k: v.groupby("learner", sort=False)["error"].mean() for k, v in by_learner.items()})
-by_learner.round(3).astype(object).fillna("–")  # only two of them are held against the log as well
+by_learner.map(lambda x: "–" if np.isnan(x) else f"{x:.3f}")  # only two are held against the log as well
 
 # %% tags=["hide-input"]
 per_draw, on_held = (t.pivot_table("error", t.groupby("learner").cumcount(), "learner") for t in (learned, held))
