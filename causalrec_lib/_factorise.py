@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -98,12 +99,33 @@ def cells(
     return u, i, y, (n_users, n_items)
 
 
+def check(rank: int, penalty: float, rounds: int, seed: int) -> None:
+    """Refuse options that no factorisation can take."""
+    _validate.integer(rank, "rank", 1)
+    _validate.number(penalty, "penalty", above=0.0)
+    _validate.integer(rounds, "rounds", 1)
+    _validate.integer(seed, "seed", 0, 2**32 - 1)
+
+
 def start(shape: tuple[int, int], rank: int, seed: int) -> tuple[FloatArray, FloatArray]:
     """Return small random factors of users and items; their last columns, the offsets, are zero."""
     rng = np.random.default_rng(seed)
     P, Q = (rng.normal(scale=_SPREAD, size=(n, rank + 1)) for n in shape)
     P[:, -1] = Q[:, -1] = 0.0
     return P, Q
+
+
+def ridge(w: Any, target: FloatArray, F: FloatArray, penalty: float) -> FloatArray:
+    """Solve a ridge regression a row, all on the features F: (sum w F F' + penalty I)^-1 target.
+
+    `w`, dense or sparse, holds a row's weights, and `target` its sums of weight times outcome times features.
+    """
+    k = F.shape[1]
+    a, b = np.triu_indices(k)
+    gram = np.empty((w.shape[0], k, k))
+    gram[:, a, b] = gram[:, b, a] = w @ (F[:, a] * F[:, b])
+    gram[:, range(k), range(k)] += penalty
+    return np.linalg.solve(gram, target[..., None])[..., 0]
 
 
 def _one_side(w: sparse.csr_matrix, wr: sparse.csr_matrix, other: FloatArray, penalty: float) -> FloatArray:
@@ -113,13 +135,7 @@ def _one_side(w: sparse.csr_matrix, wr: sparse.csr_matrix, other: FloatArray, pe
     a one. `w` holds the weights and `wr` weights times (rating - mean), both sparse.
     """
     F = np.column_stack([other[:, :-1], np.ones(len(other))])
-    k = F.shape[1]
-    a, b = np.triu_indices(k)
-    gram = np.empty((w.shape[0], k, k))
-    gram[:, a, b] = gram[:, b, a] = w @ (F[:, a] * F[:, b])
-    gram[:, range(k), range(k)] += penalty
-    target = wr @ F - w @ (F * other[:, -1:])
-    return np.linalg.solve(gram, target[..., None])[..., 0]
+    return ridge(w, wr @ F - w @ (F * other[:, -1:]), F, penalty)
 
 
 def seen(

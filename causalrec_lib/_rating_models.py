@@ -21,13 +21,6 @@ def chances(p: ArrayLike | StarChances | None, n: int, like: str) -> FloatArray:
     return _validate.happened(p.p if isinstance(p, StarChances) else p, "p", n, like)
 
 
-def _check(rank: int, penalty: float, rounds: int, seed: int) -> None:
-    _validate.integer(rank, "rank", 1)
-    _validate.number(penalty, "penalty", above=0.0)
-    _validate.integer(rounds, "rounds", 1)
-    _validate.integer(seed, "seed", 0, 2**32 - 1)
-
-
 def factorise(
     users: ArrayLike,
     items: ArrayLike,
@@ -81,7 +74,7 @@ def factorise(
     ----------
     bib: schnabel2016recommendations
     """
-    _check(rank, penalty, rounds, seed)
+    _factorise.check(rank, penalty, rounds, seed)
     found = _factorise.cells(users, items, stars, shape)
     w = 1 / chances(p, len(found[2]), "stars")
     return _factorise.seen(found, w / w.mean(), rank, penalty, rounds, seed)
@@ -146,9 +139,9 @@ def doubly_robust(
 
     References
     ----------
-    bib: schnabel2016recommendations
+    bib: wang2019doubly
     """
-    _check(rank, penalty, rounds, seed)
+    _factorise.check(rank, penalty, rounds, seed)
     _validate.integer(passes, "passes", 1)
     u, i, y, sides = found = _factorise.cells(users, items, stars, shape)
     w = 1 / chances(p, len(y), "stars")
@@ -228,7 +221,7 @@ def penalty_risk(
     u, i, y, sides = _factorise.cells(users, items, stars, shape)
     chance = chances(p, len(y), "stars")
     grid = _validate.positive(penalties, "penalties", "try powers of ten")
-    _check(rank, float(grid[0]), rounds, seed)
+    _factorise.check(rank, float(grid[0]), rounds, seed)
     _validate.integer(folds, "folds", 2, len(y))
     _validate.function(learner, "learner")
     how = {"rank": rank, "rounds": rounds}

@@ -1,4 +1,4 @@
-"""Ratings that are missing not at random: chances of being rated, means over all pairs, and rating models."""
+"""Ratings that are missing not at random: chances of being rated, means over all pairs, models of both."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalrec_lib import _validate
 from causalrec_lib._factorise import Factors
+from causalrec_lib._implicit import LatentExposure, expomf, implicit
 from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
 from causalrec_lib._rating_chances import StarChances, naive_bayes, poisson, popularity
 from causalrec_lib._rating_models import chances, doubly_robust, factorise, penalty_risk
@@ -26,9 +27,12 @@ from causalrec_lib.estimate import (
 
 __all__ = [
     "Factors",
+    "LatentExposure",
     "StarChances",
     "doubly_robust",
+    "expomf",
     "factorise",
+    "implicit",
     "mean_over_pairs",
     "naive_bayes",
     "penalty_risk",
@@ -117,7 +121,7 @@ def mean_over_pairs(
 
     References
     ----------
-    bib: schnabel2016recommendations, horvitz1952generalization
+    bib: schnabel2016recommendations, swaminathan2015normalized, horvitz1952generalization
     """
     outcome = _validate.vector(y, "y")
     chance = chances(p, len(outcome), "y")

@@ -172,7 +172,7 @@ def off_policy_value(
 
     References
     ----------
-    bib: dudik2011doubly, schnabel2016recommendations, wang2017optimal, su2020doubly
+    bib: dudik2011doubly, swaminathan2015normalized, wang2017optimal, su2020doubly
     """
     reward = _validate.vector(y, "y")
     rules = _validate.instance(Rules() if rules is None else rules, "rules", Rules, "pass Rules(min_ess=...)")

@@ -18,6 +18,8 @@ BIB = ROOT / "book" / "references.bib"
 DOI = re.compile(r"10\.\d{4,9}/\S+")
 ARXIV = re.compile(r"\d{4}\.\d{4,5}")
 JSTOR = re.compile(r"https://www\.jstor\.org/stable/\d+")
+PMLR = re.compile(r"https://proceedings\.mlr\.press/v(?P<volume>\d+)/(?P<name>[a-z-]+)(?P<year>\d{2})[a-z]*\.html")
+NEURIPS = re.compile(r"https://papers\.nips\.cc/paper/(?P<year>\d{4})/hash/[0-9a-f]{32}-Abstract\.html")
 KEY = re.compile(r"(?P<name>[a-z]+)(?P<year>\d{4})(?P<word>[a-z]+)")
 CITE = re.compile(r"\{cite(?::[a-z]+)?\}`([^`]+)`")
 DOCSTRING_KEY = re.compile(r"\bbib:\s*([a-z]+\d{4}[a-z]+(?:\s*,\s*[a-z]+\d{4}[a-z]+)*)")
@@ -38,6 +40,22 @@ def isbn_is_valid(isbn: str) -> bool:
     return False
 
 
+def address_fits(entry: Entry) -> bool:
+    """Whether the entry's address is one that a publisher keeps, and agrees with first author, year and volume.
+
+    PMLR and NeurIPS give no DOIs; their addresses are made of volume, author and year, or of year and a fingerprint.
+    """
+    f = entry.fields
+    if JSTOR.fullmatch(f.get("url", "")):
+        return True
+    if at := PMLR.fullmatch(f.get("url", "")):
+        people = entry.persons.get("author") or []
+        name = plain("".join(people[0].prelast_names + people[0].last_names)) if people else ""
+        return at["volume"] == f.get("volume") and plain(at["name"]) == name and f.get("year", "")[2:] == at["year"]
+    at = NEURIPS.fullmatch(f.get("url", ""))
+    return at is not None and at["year"] == f.get("year")
+
+
 def problems(entry: Entry) -> list[str]:
     """Return what is wrong with an entry's fields; an empty list if nothing is."""
     f = entry.fields
@@ -48,8 +66,8 @@ def problems(entry: Entry) -> list[str]:
         found.append("no author or editor")
     if not re.fullmatch(r"(19|20)\d{2}", f.get("year", "")):
         found.append(f"year is {f.get('year')!r}")
-    if not {"doi", "eprint", "isbn"} & set(f) and not JSTOR.fullmatch(f.get("url", "")):
-        found.append("no DOI, arXiv id, ISBN or JSTOR address")
+    if not {"doi", "eprint", "isbn"} & set(f) and not address_fits(entry):
+        found.append("no DOI, arXiv id or ISBN, and no address at JSTOR, PMLR or NeurIPS that fits the entry")
     if "doi" in f and not DOI.fullmatch(f["doi"]):
         found.append(f"DOI is {f['doi']!r}; write it without address")
     if "eprint" in f and not (ARXIV.fullmatch(f["eprint"]) and f.get("archiveprefix") == "arXiv"):
@@ -110,7 +128,7 @@ def test_entries_are_sorted() -> None:
     assert keys == sorted(keys)
 
 
-@pytest.mark.parametrize("field", ["doi", "eprint", "isbn"])
+@pytest.mark.parametrize("field", ["doi", "eprint", "isbn", "url"])
 def test_no_identifier_twice(field: str) -> None:
     values = Counter(
         e.fields[field].lower().replace("-", "") for e in bibliography().entries.values() if field in e.fields
@@ -197,6 +215,20 @@ def test_broken_entries_are_found() -> None:
         assert problems(Entry("article", {**good, **change}, authored)) != [], change
     assert problems(Entry("article", good, {})) == ["no author or editor"]
     assert problems(Entry("article", {"title": "A real title", "year": "1999"}, authored)) != []
+
+
+@pytest.mark.parametrize("key", ["wang2019doubly", "swaminathan2015normalized"])
+def test_an_address_of_another_paper_is_found(key: str) -> None:
+    entry = bibliography().entries[key]
+    f = dict(entry.fields)
+    assert problems(Entry("inproceedings", f, entry.persons)) == []
+    other = bibliography().entries["holland1986statistics"].persons
+    changed = [({**f, "url": f["url"] + "x"}, entry.persons), ({**f, "url": ""}, entry.persons)]
+    changed += [({**f, "year": "2009"}, entry.persons), ({**f, "url": "https://example.org/paper"}, entry.persons)]
+    if PMLR.fullmatch(f["url"]):
+        changed += [({**f, "volume": "96"}, entry.persons), (f, other), ({**f, "url": f["url"][:-5]}, entry.persons)]
+    for fields, people in changed:
+        assert problems(Entry("inproceedings", fields, people)) != [], fields
 
 
 def test_citations_are_recognised() -> None:

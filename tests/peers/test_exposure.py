@@ -46,3 +46,14 @@ def test_each_users_factors_are_a_ridge_regression_of_scikit_learn(rated):
         rest = stars[seen][here] - model.mean - model.items[items[here], -1]
         ridge = Ridge(alpha=3.0, fit_intercept=False).fit(F, rest, sample_weight=w[here])
         np.testing.assert_allclose(model.users[user], ridge.coef_, atol=1e-3)
+
+
+def test_each_users_preferences_are_a_ridge_regression_on_the_displays_that_expomf_infers(rated):
+    """Scikit-learn's ridge, with the inferred exposures as weights, gives the factors of an EM that has settled."""
+    bought = rated[2].astype(float)
+    found = exposure.expomf(*np.nonzero(bought), bought.shape, precision=2.0, rank=2, penalty=6.0, rounds=1_000)
+    Q = found.factors.items[:, :-1]
+    for user in (0, 7, 31):
+        ridge = Ridge(alpha=3.0, fit_intercept=False).fit(Q, bought[user], sample_weight=found.posterior[user])
+        np.testing.assert_allclose(found.factors.users[user, :-1], ridge.coef_, atol=1e-3)
+        np.testing.assert_allclose(found.factors.users[user, -1], 0)

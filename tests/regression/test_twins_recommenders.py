@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
-from causalrec_lib import exposure
+from causalrec_lib import _factorise, exposure
 from tests.regression.twins import first_failure
 from tests.truth import exposure_world as world
 from tests.truth.exposure_world import Tools
@@ -80,6 +81,58 @@ def own_rows(u, i, y, shape, penalties, p=None, **k):
     return risk * 0 + np.average((model.predict(u, i) - y) ** 2, weights=1 / p)
 
 
+def em(posterior, learns=True):
+    """Return ExpoMF with another posterior, a function of mu, prediction, precision and what was bought."""
+
+    def fit(users, items, shape, *, prior=None, precision=1.0, rank=10, penalty=10.0, rounds=10, seed=0):
+        Y = np.zeros(shape)
+        Y[users, items] = 1
+        P, Q = (side[:, :-1] for side in _factorise.start(shape, rank, seed))
+        mu = np.full(shape[1], 0.5) if prior is None else prior
+        for _ in range(rounds):
+            W = posterior(mu, P @ Q.T, precision, Y)
+            P = _factorise.ridge(W, (W * Y) @ Q, Q, penalty / precision)
+            Q = _factorise.ridge(W.T, (W * Y).T @ P, P, penalty / precision)
+            mu = W.mean(axis=0) if prior is None and learns else mu
+        P_, Q_ = (np.column_stack([side, np.zeros(len(side))]) for side in (P, Q))
+        found = posterior(mu, P @ Q.T, precision, Y)
+        return exposure.LatentExposure(exposure.Factors(0.0, P_, Q_, -np.inf, np.inf), mu, found)
+
+    return fit
+
+
+def of_zero(mu, m, precision, sign=-1):
+    return expit(logit(mu) + np.log(precision / (2 * np.pi)) / 2 + sign * precision * m**2 / 2)
+
+
+def right(mu, m, precision, Y):
+    return np.where(Y == 1, 1.0, of_zero(mu, m, precision))
+
+
+def bought_unseen(mu, m, precision, Y):
+    return of_zero(mu, m, precision)
+
+
+def sign_turned(mu, m, precision, Y):
+    return np.where(Y == 1, 1.0, of_zero(mu, m, precision, sign=1))
+
+
+def without_prior(mu, m, precision, Y):
+    return right(np.full_like(mu, 0.5), m, precision, Y)
+
+
+def all_seen(mu, m, precision, Y):
+    return np.ones_like(Y)
+
+
+def zeros_alike(*cells, zeros=1.0, **k):
+    return TRUE.implicit(*cells, **k)
+
+
+def zeros_turned(*cells, zeros=1.0, **k):
+    return TRUE.implicit(*cells, zeros=1 - np.asarray(zeros), **k)
+
+
 TWINS = {
     "no weights": ("means", "mean_over_pairs", unweighted),
     "weights turned over": ("means", "mean_over_pairs", by_the_chance),
@@ -96,6 +149,13 @@ TWINS = {
     "robust learning without weights": ("learning", "doubly_robust", naive_model),
     "held-out errors without weights": ("learning", "penalty_risk", unweighted_risk),
     "test rows in training": ("learning", "penalty_risk", own_rows),
+    "bought without a display": ("latent exposure", "expomf", em(bought_unseen)),
+    "posterior with its sign turned": ("latent exposure", "expomf", em(sign_turned)),
+    "posterior without its prior": ("latent exposure", "expomf", em(without_prior)),
+    "prior that never learns": ("latent exposure", "expomf", em(right, learns=False)),
+    "everything was seen": ("latent exposure", "expomf", em(all_seen)),
+    "all zeros weigh alike": ("latent exposure", "implicit", zeros_alike),
+    "weights of zeros turned over": ("latent exposure", "implicit", zeros_turned),
 }
 
 
@@ -104,3 +164,8 @@ def test_a_broken_twin_fails(name):
     battery, tool, broken = TWINS[name]
     failed = first_failure(world.BATTERIES[battery](replace(TRUE, **{tool: broken}), RUNS))
     assert failed is not None, f"the battery does not see {name!r}"
+
+
+def test_the_twins_of_expomf_differ_from_it_by_their_fault_alone():
+    battery = world.BATTERIES["latent exposure"](replace(TRUE, expomf=em(right)), RUNS)
+    assert first_failure(battery) is None

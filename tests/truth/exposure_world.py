@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from causalrec_lib import exposure
 from causalrec_lib.estimate import EstimateRefused
@@ -25,6 +26,8 @@ class Tools:
     factorise: object = exposure.factorise
     doubly_robust: object = exposure.doubly_robust
     penalty_risk: object = exposure.penalty_risk
+    implicit: object = exposure.implicit
+    expomf: object = exposure.expomf
 
 
 def population() -> tuple[np.ndarray, np.ndarray]:
@@ -109,4 +112,49 @@ def learning_battery(tools: Tools, runs: int):
     yield "the weighted risk is about the error on other pairs", 0.7 < mean["risk"] / mean["held out"] < 1.45
 
 
-BATTERIES = {"means": mean_battery, "naive Bayes": bayes_battery, "learning": learning_battery}
+def shown_and_bought(seed: int) -> tuple[np.ndarray, ...]:
+    """Draw a shop that shows by item and whatever people like: displays, preferences, their chances, purchases."""
+    rng = np.random.default_rng([9, seed])
+    liked = 0.9 * rng.dirichlet(np.full(3, 0.3), 300) @ rng.beta(0.5, 1.5, (3, 120))
+    mu = np.broadcast_to(rng.uniform(0.1, 0.9, 120), liked.shape)
+    shown = rng.random(liked.shape) < mu
+    return shown, liked, mu, shown & (rng.random(liked.shape) < liked)
+
+
+def latent_battery(tools: Tools, runs: int):
+    """Check what a log of purchases says of preferences, without displays, with their chances, and with them."""
+    gain: dict[str, list[float]] = {"displays": [], "chances": [], "inferred": [], "posterior": [], "by item": []}
+    certain = True
+    for seed in range(max(runs // 8, 4)):
+        shown, liked, mu, bought = shown_and_bought(seed)
+        cells, options = (*np.nonzero(bought), bought.shape), {"rank": 4, "rounds": 15, "seed": seed}
+
+        def ten(factors, liked=liked, bought=bought):
+            first = np.argsort(-np.where(bought, -np.inf, factors.table()), axis=1)[:, :10]
+            return np.take_along_axis(liked, first, 1).mean()
+
+        naive = {k: ten(exposure.implicit(*cells, penalty=k, **options)) for k in (4.0, 8.0)}
+        seen = tools.implicit(*cells, zeros=shown.astype(float), penalty=4.0, **options)
+        known = tools.expomf(*cells, prior=mu, penalty=4.0, **options)
+        found = tools.expomf(*cells, precision=4.0, penalty=32.0, **options)
+        gain["displays"].append(ten(seen) - naive[4.0])
+        gain["chances"].append(ten(known.factors) - naive[4.0])
+        gain["inferred"].append(ten(found.factors) - naive[8.0])
+        hit = shown[~bought]
+        gain["posterior"].append(roc_auc_score(hit, known.posterior[~bought]) - roc_auc_score(hit, mu[~bought]))
+        gain["by item"].append(np.corrcoef(found.prior, mu[0])[0, 1] if np.ptp(found.prior) > 0 else 0.0)
+        certain &= bool((found.posterior[bought] == 1).all() and (found.posterior[~bought] < 1).all())
+    yield "what was bought was seen", certain
+    yield "displays help", np.mean(gain["displays"]) > 0.04
+    yield "so do their chances", np.mean(gain["chances"]) > 0.03
+    yield "inferred ones help a little", np.mean(gain["inferred"]) > 0.005
+    yield "who would have bought and didn't saw less", min(gain["posterior"]) > 0.0005
+    yield "items that are shown more are found", np.mean(gain["by item"]) > 0.4
+
+
+BATTERIES = {
+    "means": mean_battery,
+    "naive Bayes": bayes_battery,
+    "learning": learning_battery,
+    "latent exposure": latent_battery,
+}

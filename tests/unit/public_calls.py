@@ -73,6 +73,7 @@ RESULTS = {
     experiments.SampleRatio: "made by sample_ratio",
     exposure.Factors: "made by factorise",
     exposure.StarChances: "made by naive_bayes",
+    exposure.LatentExposure: "made by expomf",
     graphs.Independence: "made by implied_independences",
     factors.PoissonFactors: "made by poisson_factorisation",
     instruments.FirstStage: "made by first_stage",
@@ -584,6 +585,13 @@ add(
 LEARNED = exposure.factorise(np.arange(N) // 8, np.arange(N) % 8, 1.0 + np.arange(N) % 5, (N // 8 + 1, 9), rank=2)
 add(exposure.Factors.predict, LEARNED.predict, **RATED)
 add(exposure.factorise, **STARRED, p=CHANCES, **FITTED)
+SHOWN = np.full((N // 8 + 1, 9), 0.4)
+BAD_SHARES = {"above one": 3 * SHOWN, "below zero": -SHOWN, "another shape": SHOWN[:, 1:], "a hole": SHOWN * np.nan}
+ONES = {**RATED, "shape": STARRED["shape"], **FITTED}
+add(exposure.implicit, **ONES, zeros=say.thing(SHOWN, **BAD_SHARES))
+add(
+    exposure.expomf, **ONES, prior=say.thing(SHOWN, optional=True, **BAD_SHARES), precision=say.number(1.0, 0.0, -1.0)
+)
 add(exposure.doubly_robust, **STARRED, p=CHANCES, **FITTED, passes=say.whole(1, 0))
 add(
     exposure.penalty_risk,

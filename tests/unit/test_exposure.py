@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from causalrec_lib import exposure
 from causalrec_lib.estimate import EffectiveSampleTooSmall, Miscalibrated, NoOverlap
@@ -194,3 +195,78 @@ def test_penalty_risk_is_the_weighted_held_out_error(table):
         want += np.average((model.predict(given[0][b], given[1][b]) - given[2][b]) ** 2, weights=1 / p[b]) / 3
     assert risk[5.0] == pytest.approx(want)
     assert risk.idxmin() != 500.0
+
+
+@pytest.fixture
+def bought():
+    """Purchases of 50 users among 30 items from three tastes, as a table of zeros and ones."""
+    rng = np.random.default_rng(6)
+    liked = rng.dirichlet(np.full(3, 0.3), 50) @ rng.uniform(0, 0.8, (3, 30))
+    return (rng.random(liked.shape) < liked).astype(float)
+
+
+def stationary(Y, W, model, penalty):
+    """Return the largest slope of sum W (Y - P Q')^2 + penalty (P^2 + Q^2) in the users' factors."""
+    P, Q = model.users[:, :-1], model.items[:, :-1]
+    return np.abs((W * (Y - P @ Q.T)) @ Q - penalty * P).max()
+
+
+def test_weighted_zeros_reach_a_stationary_point(bought):
+    where = (*np.nonzero(bought), bought.shape)
+    for zeros in (0.3, np.random.default_rng(1).random(bought.shape)):
+        model = exposure.implicit(*where, zeros=zeros, rank=2, penalty=2.0, rounds=600)
+        W = np.where(bought == 1, 1.0, zeros)
+        assert stationary(bought, W, model, 2.0) < 1e-3
+        assert stationary(bought, np.ones_like(W), model, 2.0) > 0.1
+    assert (model.users[:, -1] == 0).all()
+    assert model.mean == 0
+
+
+def test_zeros_of_weight_nothing_leave_only_purchases(bought):
+    model = exposure.implicit(*np.nonzero(bought), bought.shape, zeros=0.0, rank=2, penalty=0.01, rounds=50)
+    assert model.table()[bought == 1] == pytest.approx(1.0, abs=0.05)
+    assert model.table()[bought == 0].mean() > 0.7
+
+
+def test_expomf_settles_where_its_equations_hold(bought):
+    where = (*np.nonzero(bought), bought.shape)
+    found = exposure.expomf(*where, precision=2.0, rank=2, penalty=4.0, rounds=1_000)
+    density = norm.pdf(0, found.factors.table(), 2.0**-0.5)
+    seen = found.prior * density
+    np.testing.assert_allclose(found.posterior, np.where(bought == 1, 1, seen / (seen + 1 - found.prior)), atol=1e-9)
+    np.testing.assert_allclose(found.prior, found.posterior.mean(axis=0), atol=1e-4)
+    assert stationary(bought, found.posterior, found.factors, 4.0 / 2.0) < 1e-3
+
+
+def test_the_level_of_the_prior_is_set_by_the_precision():
+    """Without preferences mu settles where the docstring says: share of buyers over 1 - sqrt(precision / 2 pi)."""
+    bought = np.random.default_rng(2).random((400, 20)) < 0.1
+    for precision in (0.5, 1.0, 2.0):
+        found = exposure.expomf(*np.nonzero(bought), bought.shape, precision=precision, penalty=1e6, rounds=200)
+        np.testing.assert_allclose(found.prior, bought.mean(axis=0) / (1 - np.sqrt(precision / (2 * np.pi))))
+
+
+def test_a_prior_that_is_known_stays(bought):
+    prior = np.full(bought.shape, 0.4)
+    prior[:, 0], prior[:, 1] = 0.0, 1.0
+    found = exposure.expomf(*np.nonzero(bought), bought.shape, prior=prior, rank=2)
+    assert (found.prior == prior).all()
+    assert (found.posterior[:, 0] == bought[:, 0]).all()
+    assert (found.posterior[:, 1] == 1).all()
+    sure = exposure.expomf(*np.nonzero(bought), bought.shape, prior=np.ones(bought.shape), rank=2, penalty=3.0)
+    plain = exposure.implicit(*np.nonzero(bought), bought.shape, rank=2, penalty=3.0)
+    np.testing.assert_allclose(sure.factors.table(), plain.table())
+
+
+def test_chances_of_displays_outside_are_refused(bought):
+    where = (*np.nonzero(bought), bought.shape)
+    with pytest.raises(ValueError, match="prior must lie between 0 and 1"):
+        exposure.expomf(*where, prior=np.full(bought.shape, 1.2))
+    with pytest.raises(ValueError, match="prior must have shape"):
+        exposure.expomf(*where, prior=np.full((2, 2), 0.5))
+    with pytest.raises(ValueError, match="zeros must lie between 0 and 1"):
+        exposure.implicit(*where, zeros=np.full(bought.shape, -0.1))
+    with pytest.raises(ValueError, match="zeros"):
+        exposure.implicit(*where, zeros=1.5)
+    with pytest.raises(ValueError, match="twice"):
+        exposure.expomf([0, 0], [1, 1], (2, 2))
