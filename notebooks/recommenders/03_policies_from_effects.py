@@ -533,7 +533,6 @@ for key in ("t_rank", "net"):
     run.claim(f"{PAIRS[key][0]} and {PAIRS[key][1]} are within two per thousand",
               max(-more[key].low, more[key].high) < 2, low=more[key].low, high=more[key].high)  # fmt: skip
 run.claim("the exact tree's gain in truth is not shown", more["greed"].low < 0.5, low=more["greed"].low)
-run.claim("it is ahead on its own rows", more["own_greed"].value > 0, more=more["own_greed"].value)
 run.claim("the card costs a tenth at most", more["card"].value < 0.1 * taught["effect above cost"].mean())
 
 # %% [markdown]
@@ -549,12 +548,13 @@ run.claim("the card costs a tenth at most", more["card"].value < 0.1 * taught["e
 #   is above the cost", it loses {glue:text}`more_t_rule:.1f` ({glue:text}`more_t_rule.low:.1f` to
 #   {glue:text}`more_t_rule.high:.1f`): a threshold needs the right size of the effect, a ranking only its order.
 # - Learning the net effect for the coupon, in place of the effect, brings {glue:text}`more_net:.1f`
-#   ({glue:text}`more_net.low:.1f` to {glue:text}`more_net.high:.1f`): next to nothing here.
+#   ({glue:text}`more_net.low:.1f` to {glue:text}`more_net.high:.1f`): little here.
 # - The learner's rule earns {glue:text}`rule_mean:.1f`, the exact tree {glue:text}`exact_mean:.1f`, the greedy one
 #   {glue:text}`greedy_mean:.1f`, showing all {glue:text}`all_mean:.1f`. On the rows that made them, the exact tree
-#   earns {glue:text}`more_own_greed:.1f` more than the greedy one. In truth the difference is
-#   {glue:text}`more_greed:.1f` ({glue:text}`more_greed.low:.1f` to {glue:text}`more_greed.high:.1f`): that greed
-#   costs anything here is not shown. An exact search finds the best card *for these rows*; noise is searched, too.
+#   earns {glue:text}`more_own_greed:.1f` more than the greedy one ({glue:text}`more_own_greed.low:.1f` to
+#   {glue:text}`more_own_greed.high:.1f`), in truth {glue:text}`more_greed:.1f` ({glue:text}`more_greed.low:.1f` to
+#   {glue:text}`more_greed.high:.1f`): that greed costs anything here is not shown. An exact search finds the best card
+#   *for these rows* and on its grid; it searches their noise, too.
 #
 # ## Who is harmed?
 #
@@ -592,7 +592,7 @@ HARMED = {
 for name, found_harm in harm.items():
     print(f"by {name}: {found_harm.low.value:.2%} to {found_harm.high.value:.2%}, "
           f"interval {found_harm.interval[0]:.2%} to {found_harm.interval[1]:.2%}")  # fmt: skip
-pd.Series(HARMED).to_frame("share harmed").style.format("{:.2%}")
+pd.Series(HARMED).mul(100).round(2).to_frame("harmed, per cent")
 
 # %% tags=["hide-input"]
 run.record("harm_low", harm["columns"].low)
@@ -614,11 +614,11 @@ run.claim("the average effect is positive", card.low > 0)
 # %% [markdown]
 # The display raises purchases on average, and the two means allow any share of harmed pairs from none to
 # {glue:text}`harm_means_high:.1%`. The columns say {glue:text}`harm_low:.2%` to {glue:text}`harm_high:.1%` (interval
-# {glue:text}`harm_from:.2%` to {glue:text}`harm_to:.1%`). In this shop {glue:text}`harm_shop:.2%` are harmed on
-# average, and {glue:text}`harm_week:.2%` were in the second week. But a twin shop with the same chances for every
-# pair, which draws the two outcomes apart, harms {glue:text}`harm_twin:.1%`, and writes logs that nobody can tell
-# from ours. Which of the two you run is an assumption, about what lets the same person buy with and without a
-# display. The range is what the log itself says.
+# {glue:text}`harm_from:.2%` to {glue:text}`harm_to:.1%`; less than none reads as none). In this shop
+# {glue:text}`harm_shop:.2%` are harmed on average, and {glue:text}`harm_week:.2%` were in the second week. But a twin
+# shop with the same chances for every pair, which draws the two outcomes apart, harms {glue:text}`harm_twin:.1%`, and
+# writes logs that nobody can tell from ours. Which of the two you run is an assumption, about what lets the same
+# person buy with and without a display. The range is what the log itself says.
 #
 # What a log *can* judge is the mean effect in a group that was named beforehand, say the tenth of the pairs with the
 # lowest predicted effect.
@@ -729,7 +729,9 @@ for name, key in (("effect", "plan"), ("income", "plan_income"), ("by lot", "pla
                   ("income less lot", "plan_more"), ("income less effect", "plan_less")):  # fmt: skip
     run.record(key, pension[name], naive=assets[offer == 1].mean() * 0.3)
 run.claim("income beats lots", pension["income less lot"].low > 0, low=pension["income less lot"].low)
-run.claim("the learned effect gains less than income", pension["income less effect"].value > 0)
+run.claim(
+    "income is not worse than the learned effect by more than a little", pension["income less effect"].low > -0.5
+)
 
 # %% [markdown]
 # **Insurance: choosing is not shown to pay.** In the whole trial a full session changes take-up by
@@ -738,8 +740,8 @@ run.claim("the learned effect gains less than income", pension["income less effe
 # village ({glue:text}`session.low:.3f` to {glue:text}`session.high:.3f`), {glue:text}`session_more:.3f` more than by
 # lot ({glue:text}`session_more.low:.3f` to {glue:text}`session_more.high:.3f`). Single deals of villages to folds say
 # anything from {glue:text}`session_worst:.3f` to {glue:text}`session_best:.3f`: who reports one of them can choose.
-# Even the upper end asks for {glue:text}`session_price:.1f` full sessions for one more policy. If a session costs
-# more than that share of what a policy is worth, nobody should get it. And farmers talk: a short session may look
+# Even at the upper end it takes {glue:text}`session_price:.1f` full sessions for one more policy: a session pays only
+# where a policy is worth more than that many of them. And farmers talk: a short session may look
 # better because neighbours sat in a full one, so the trial can't promise what *all* short, or all full, would bring.
 #
 # **Pensions: choosing pays, and needs no learner.** Offers by lot gain {glue:text}`plan_lot:.1f` thousand dollars a
@@ -861,6 +863,7 @@ def true_value(policy):
     return np.sum(policy * WORTH)
 
 
+# %%
 def by_gradient(x, a, y, e, caution=0.0, steps=150, rate=0.15):
     """Climb IPS less `caution` standard errors of it, from the uniform policy on."""
     x, a, y, e = (torch.as_tensor(part) for part in (x, a, y, e))
@@ -1049,8 +1052,8 @@ run.claim("it is too high by far", both["hidden"].mean() > 4 * both["hidden"].se
 # %% [markdown]
 # With hidden taste the gain at a fifth reads {glue:text}`hidden_estimate:.1f` where
 # {glue:text}`hidden_estimate.truth:.1f` is true; without it, {glue:text}`open_estimate:.1f` where
-# {glue:text}`open_estimate.truth:.1f` is. No property of the curve shows it; a
-# {doc}`sensitivity analysis </chapters/weighting/04_sensitivity>` says how much it could be.
+# {glue:text}`open_estimate.truth:.1f` is. No property of the curve shows it; a {doc}`sensitivity analysis
+# </chapters/weighting/04_sensitivity>` says how much it could be.
 #
 # **Pessimism without support.** Suppose the logger never shows ten of the thirty items: those that sell best, which
 # someone took out. What a log can't see, no caution can choose.
