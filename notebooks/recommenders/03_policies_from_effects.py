@@ -553,8 +553,8 @@ run.claim("the card costs a tenth at most", more["card"].value < 0.1 * taught["e
 #   {glue:text}`greedy_mean:.1f`, showing all {glue:text}`all_mean:.1f`. On the rows that made them, the exact tree
 #   earns {glue:text}`more_own_greed:.1f` more than the greedy one ({glue:text}`more_own_greed.low:.1f` to
 #   {glue:text}`more_own_greed.high:.1f`), in truth {glue:text}`more_greed:.1f` ({glue:text}`more_greed.low:.1f` to
-#   {glue:text}`more_greed.high:.1f`): that greed costs anything here is not shown. An exact search finds the best card
-#   *for these rows* and on its grid; it searches their noise, too.
+#   {glue:text}`more_greed.high:.1f`): that greed costs anything here is not shown. An exact search finds the best
+#   card *for these rows* and on its grid; it searches their noise, too.
 #
 # ## Who is harmed?
 #
