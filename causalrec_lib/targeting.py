@@ -8,12 +8,13 @@ from numpy.typing import ArrayLike
 
 from causalrec_lib import _validate
 from causalrec_lib._design import ESTIMANDS
+from causalrec_lib._harm import harm_bounds
 from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.estimate import Estimate
 from causalrec_lib.heterogeneity import rate
 
-__all__ = ["area", "by_convention", "policy_gain", "share_gain", "uplift_curve", "within_budget"]
+__all__ = ["area", "by_convention", "harm_bounds", "policy_gain", "share_gain", "uplift_curve", "within_budget"]
 
 ESTIMANDS["targeting gain"] = "gain a row over treating nobody, rows that are not treated counting as zero"
 ESTIMANDS["AUUC"] = "gain a row over treating nobody, averaged over shares treated"

@@ -53,6 +53,27 @@ def without_ranks(psi, x):
     return replace(found, se=float(psi.std() / np.sqrt(len(psi)) / 4))
 
 
+def who_gains(psi0, psi1, p0, p1):
+    return targeting.harm_bounds(psi1, psi0, p1, p0)
+
+
+def of_the_means(psi0, psi1, p0, p1):
+    """Ignore the columns: right, but not as narrow as they allow."""
+    return targeting.harm_bounds(psi0, psi1, np.full(len(p0), p0.mean()), np.full(len(p0), p1.mean()))
+
+
+def branch_by_scores(psi0, psi1, p0, p1):
+    """Let the rows' own outcomes choose the branch."""
+    return targeting.harm_bounds(psi0, psi1, np.clip(psi0, 0, 1), np.clip(psi1, 0, 1))
+
+
+def independent(psi0, psi1, p0, p1):
+    """Pretend to know the joint distribution: both outcomes drawn apart."""
+    found, rows = targeting.harm_bounds(psi0, psi1, p0, p1), p0 * (1 - p1)
+    one = replace(found.high, value=rows.mean(), se=rows.std() / np.sqrt(len(rows)), interval=None)
+    return found._replace(low=one, high=one)
+
+
 TWINS = {
     "mean of the treated": replace(TRUE, share_gain=mean_of_treated),
     "last rows first": replace(TRUE, share_gain=last_rows),
@@ -62,6 +83,10 @@ TWINS = {
     "everybody pays": replace(TRUE, policy_gain=everybody_pays),
     "area above the line": replace(TRUE, area=above_the_line),
     "area's error without ranks": replace(TRUE, area=without_ranks),
+    "harm of not treating": replace(TRUE, harm_bounds=who_gains),
+    "harm without columns": replace(TRUE, harm_bounds=of_the_means),
+    "harm's branch by own scores": replace(TRUE, harm_bounds=branch_by_scores),
+    "harm as if drawn apart": replace(TRUE, harm_bounds=independent),
 }
 
 

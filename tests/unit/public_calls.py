@@ -901,6 +901,15 @@ add(
 )
 add(targeting.area, **GAINS, clusters=CLUSTERS, **COMMON)
 add(
+    targeting.harm_bounds,
+    scores0=say.vector(Y),
+    scores1=say.vector(X[:, 1]),
+    predicted0=say.vector(E, bad=(-0.1, 1.5)),
+    predicted1=say.vector(np.full(N, 0.4), bad=(-0.1, 1.5)),
+    clusters=CLUSTERS,
+    level=LEVEL,
+)
+add(
     targeting.within_budget,
     predicted=say.vector(Y),
     costs=say.vector(E, bad=(0.0, -1.0)),

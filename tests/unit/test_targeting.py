@@ -60,6 +60,32 @@ def test_no_plan_within_the_budget_is_better(must_pay):
     assert not targeting.within_budget(gain, costs, 0.0).any()
 
 
+@pytest.mark.parametrize(("p0", "p1"), [(0.2, 0.5), (0.6, 0.3), (0.7, 0.8), (0.1, 0.1), (0.9, 0.2)])
+def test_bounds_of_harm_are_the_extremes_of_all_joint_distributions(p0, p1):
+    # cells: (y0, y1) = (0, 0), (0, 1), (1, 0), (1, 1); the sum, the mean of y0 and the mean of y1 are given
+    margins, given = [[1, 1, 1, 1], [0, 0, 1, 1], [0, 1, 0, 1]], [1, p0, p1]
+    ends = [s * linprog([0, 0, s, 0], A_eq=margins, b_eq=given, bounds=(0, 1)).fun for s in (1, -1)]
+    found = targeting.harm_bounds(*(np.full(10, p) for p in (p0, p1, p0, p1)))
+    assert [found.low.value, found.high.value] == pytest.approx(ends, abs=1e-9)
+
+
+def test_bounds_by_columns_are_means_of_the_bounds_of_groups_and_lie_within_those_of_the_means():
+    p0, p1 = np.repeat([0.6, 0.1], 50), np.repeat([0.3, 0.5], 50)
+    by_group = targeting.harm_bounds(p0, p1, p0, p1)
+    overall = targeting.harm_bounds(p0, p1, *(np.full(100, p.mean()) for p in (p0, p1)))
+    assert by_group.low.value == pytest.approx((0.3 + 0.0) / 2)
+    assert by_group.high.value == pytest.approx((0.6 + 0.1) / 2)
+    assert (overall.low.value, overall.high.value) == pytest.approx((0.0, 0.35))
+
+
+def test_the_interval_of_harm_stays_a_share():
+    rng = np.random.default_rng(6)
+    psi0, psi1 = rng.normal(0.5, 3.0, 40), rng.normal(0.5, 3.0, 40)
+    found = targeting.harm_bounds(psi0, psi1, np.full(40, 0.6), np.full(40, 0.5))
+    assert found.low.low < 0 and found.high.high > 1
+    assert found.interval == (0.0, 1.0)
+
+
 def _log(n=3_000):
     rng = np.random.default_rng(5)
     x, e = rng.integers(0, 2, n), np.full(n, 0.25)
