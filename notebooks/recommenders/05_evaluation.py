@@ -558,8 +558,9 @@ run.claim("modelled chances do as well as logged ones here",
 # per hundred instead of {glue:text}`effect_lift:.0f`, and *popular*'s {glue:text}`size_plain_popular:+.1f`, where the
 # truth is {glue:text}`size_plain_popular.truth:+.1f`: a ranker that harms seems to help. The intervals hold the truth
 # in {glue:text}`share_unweighted:.0%` of the cases. Chances from an item's popularity leave *popular* with
-# {glue:text}`size_popularity_popular:+.1f`, and hold it in {glue:text}`share_popularity:.0%`. A model of the three
-# columns that moved displays does as well as the logged chances ({glue:text}`share_modelled:.0%`).
+# {glue:text}`size_popularity_popular:+.1f`; their intervals hold the truth in {glue:text}`share_popularity:.0%`. A
+# model of the three columns that moved displays does as well as the logged chances
+# ({glue:text}`share_modelled:.0%`).
 #
 # ## What the other metrics measure
 #
