@@ -99,7 +99,7 @@ def gini(shares: ArrayLike) -> float:
 
     References
     ----------
-    bib: singh2018fairness
+    bib: fleder2009blockbuster
     """
     x = np.sort(_validate.nonnegative(shares, "shares"))
     if not x.any():

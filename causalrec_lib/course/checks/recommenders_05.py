@@ -41,34 +41,44 @@ def check_mean_f1(answer: Answer) -> None:
     )
 
 
-@exercise("recommenders/05.2", task="Return the effect of showing the listed pairs.")
+@exercise("recommenders/05.2", task="Return the effect of showing the listed pairs, weighted by place.")
 def check_effect_of_list(answer: Answer) -> None:
     """Accept the difference of two normalised means."""
 
     def make(rng: np.random.Generator) -> Draw:
         n = 500
-        e, d = rng.uniform(0.1, 0.9, n), (rng.random(n) < 0.5).astype(float)
+        e, rank = rng.uniform(0.1, 0.9, n), np.where(rng.random(n) < 0.5, rng.integers(1, 11, n), 0)
         t = (rng.random(n) < e).astype(float)
-        y = (rng.random(n) < 0.2 + 0.4 * e + 0.2 * t).astype(float)
+        y = (rng.random(n) < 0.2 + 0.4 * e + 0.3 * t * (rank < 4)).astype(float)
         w1, w0 = t / e, (1 - t) / (1 - e)
+
+        def difference(d: np.ndarray) -> float:
+            return float((d * w1) @ y / (d * w1).sum() - (d * w0) @ y / (d * w0).sum())
+
+        listed = rank > 0
+        d = np.where(listed, 1 / np.log2(np.maximum(rank, 1) + 1), 0.0)
         shown, left = d * w1, d * w0
         known = {
             "That is the mean if shown. Subtract the mean if not shown.": shown @ y / shown.sum(),
-            "All pairs count in it, and only listed ones should.": w1 @ y / w1.sum() - w0 @ y / w0.sum(),
-            "Those are plain means of the shown and the others: weight them.": (
-                y[(d * t) > 0].mean() - y[(d * (1 - t)) > 0].mean()
+            "All places weigh alike in it; upper ones should weigh more.": difference(listed.astype(float)),
+            "Pairs outside of the list count in it, as if at the first place.": difference(
+                1 / np.log2(np.maximum(rank, 1) + 1)
             ),
-            "Divide by the sums of the weights, not by the number of listed pairs.": (
+            "Lower places weigh more in it: divide by the logarithm.": difference(np.log2(rank + 1)),
+            "The weights of shown and others are missing: divide by e and by 1 - e.": (
+                np.average(y, weights=d * t) - np.average(y, weights=d * (1 - t))
+            ),
+            "Divide by the sums of the weights on each side, not by the sum over the list.": (
                 (shown @ y - left @ y) / d.sum()
             ),
         }
-        return (y, t, e, d), shown @ y / shown.sum() - left @ y / left.sum(), known
+        return (y, t, e, rank), difference(d), known
 
     expect_on_draws(
         answer,
         make,
-        hint="For how many pairs does a shown one stand, and for how many one that was left out?",
-        recipe="Weights d t / e and d (1 - t) / (1 - e); a weighted mean of y with each; their difference.",
+        hint="How much does a pair at place 3 count, and for how many such pairs does it stand if it was shown?",
+        recipe="d = 1 / log2(rank + 1) where rank > 0, else 0; weights d t / e and d (1 - t) / (1 - e); two means.",
     )
 
 

@@ -122,6 +122,11 @@ class Core:
         return np.concatenate([x.p1 for x in self.blocks()])
 
     @cached_property
+    def found_alone(self) -> Array:
+        """Return each user's mean P(Y(0) = 1) over all items."""
+        return np.concatenate([x.p0.mean(axis=1, dtype=np.float64) for x in self.blocks()])
+
+    @cached_property
     def segment_means(self) -> tuple[Array, Array]:
         """Return mean P(Y(1)) and mean effect by segment and item, exact."""
         segment = self.users["segment"].cat.codes.to_numpy()

@@ -149,13 +149,13 @@ def _influence(
 
 def _pre_period(core: Core, a: Policy, often: Array, rng: np.random.Generator) -> dict[str, Array]:
     """Return each user's earlier sessions, clicks in them (all under policy a), and what was found without them."""
-    rate = np.concatenate([np.sum(a.probabilities(x.users[:, 0]) * x.p1, axis=1) for x in core.blocks()])
-    alone = np.concatenate([x.p0.mean(axis=1, dtype=np.float64) for x in core.blocks()])
+    blocks = core.blocks()
+    rate = [np.sum(a.probabilities(x.users[:, 0]) * core.shown_chance(x.users, x.items), axis=1) for x in blocks]
     sessions = rng.poisson(PRE_SESSIONS * often)
     return {
         "pre_sessions": sessions,
-        "pre_clicks": rng.binomial(sessions, np.clip(rate, 0, 1)),
-        "pre_found": rng.binomial(PRE_FOUND, alone),
+        "pre_clicks": rng.binomial(sessions, np.clip(np.concatenate(rate), 0, 1)),
+        "pre_found": rng.binomial(PRE_FOUND, core.found_alone),
     }
 
 

@@ -8,6 +8,10 @@ def _discount(k):
     return 1 / np.log2(np.arange(2, k + 2))
 
 
+def _list_effect(y, t, e, d):
+    return np.average(y, weights=d * t / e) - np.average(y, weights=d * (1 - t) / (1 - e))
+
+
 WRONG = {
     "recommenders/05.1": [
         lambda hits, bought: (2 * hits.sum(axis=1) / (hits.shape[1] + bought)).mean(),
@@ -15,9 +19,10 @@ WRONG = {
         lambda hits, bought: (hits[bought > 0].sum(axis=1) / bought[bought > 0]).mean(),
     ],
     "recommenders/05.2": [
-        lambda y, t, e, d: (d * t / e) @ y / (d * t / e).sum(),
-        lambda y, t, e, d: (t / e) @ y / (t / e).sum() - ((1 - t) / (1 - e)) @ y / ((1 - t) / (1 - e)).sum(),
-        lambda y, t, e, d: y[d * t > 0].mean() - y[d * (1 - t) > 0].mean(),
+        lambda y, t, e, rank: _list_effect(y, t, e, rank > 0),
+        lambda y, t, e, rank: _list_effect(y, t, e, 1 / np.log2(np.maximum(rank, 1) + 1)),
+        lambda y, t, e, rank: _list_effect(y, t, e, np.log2(rank + 1)),
+        lambda y, t, e, rank: _list_effect(y, t, 0.5, np.where(rank > 0, 1 / np.log2(np.maximum(rank, 1) + 1), 0)),
     ],
     "recommenders/05.3": [
         lambda r, n, m, k: hypergeom.cdf(k, n - 1, r - 1, m),
