@@ -82,7 +82,7 @@ def randomisation_test(
 
     References
     ----------
-    bib: fisher1935design, phipson2010permutation
+    bib: fisher1971design, phipson2010permutation
 
     Examples
     --------

@@ -14,11 +14,12 @@ from causalrec_lib import _validate
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.data import models, registry
 from causalrec_lib.language._answers import Unparsed, parse_ranking, read_rankings
-from causalrec_lib.language._prompts import LETTERS, Messages, choice_messages, item_line, worth_messages
+from causalrec_lib.language._prompts import LETTERS, QUESTION, Messages, choice_messages, item_line, worth_messages
 from causalrec_lib.language._scoring import answer_scores
 
 __all__ = [
     "LETTERS",
+    "QUESTION",
     "Ranker",
     "Unparsed",
     "answer_logprobs",
@@ -101,7 +102,7 @@ def load_ranker(name: str = _OWN, *, device: str = "cpu", dtype: str = "auto", t
 
     References
     ----------
-    bib: benallal2025smollm2
+    bib: allal2025smollm
     """
     _validate.text(name, "name", 1)
     _validate.one_of(device, "device", ("cpu", "cuda", "mps"))
