@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,8 +109,10 @@ def load_ranker(name: str = _OWN, *, device: str = "cpu", dtype: str = "auto", t
     _validate.text(name, "name", 1)
     _validate.one_of(device, "device", ("cpu", "cuda", "mps"))
     _validate.one_of(dtype, "dtype", _DTYPES)
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tqdm misses a widget that nothing here shows
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
 
     if threads is not None:
         torch.set_num_threads(_validate.integer(threads, "threads", 1))
@@ -116,8 +120,11 @@ def load_ranker(name: str = _OWN, *, device: str = "cpu", dtype: str = "auto", t
     source, local = _source(name)
     safe: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, **safe)
-        model = AutoModelForCausalLM.from_pretrained(source, use_safetensors=True, dtype=getattr(torch, kind), **safe)
+        with _quiet():
+            tokenizer = AutoTokenizer.from_pretrained(source, **safe)
+            model = AutoModelForCausalLM.from_pretrained(
+                source, use_safetensors=True, dtype=getattr(torch, kind), **safe
+            )
     except Exception as err:  # hub, disk and format each raise errors of their own
         first = str(err).strip().partition("\n")[0]
         raise ValueError(
@@ -129,6 +136,20 @@ def load_ranker(name: str = _OWN, *, device: str = "cpu", dtype: str = "auto", t
     context = int(getattr(model.config, "max_position_embeddings", None) or tokenizer.model_max_length)
     placed: Any = model  # its own type of `to` asks for a model
     return Ranker(name, placed.to(device).eval(), tokenizer, device, kind, context)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Load without progress bars, whose times would differ from run to run on a page."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _source(name: str) -> tuple[str, bool]:
@@ -300,5 +321,7 @@ def generate(
                 do_sample=False, pad_token_id=pad,
             )[:, width:]  # fmt: skip
         for at, row in enumerate(rows):
-            said[row] = start + ranker.tokenizer.decode(written[at], skip_special_tokens=True)
+            said[row] = start + ranker.tokenizer.decode(
+                written[at], skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
     return said

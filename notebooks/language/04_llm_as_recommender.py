@@ -116,6 +116,7 @@ def shuffled(*shape):
 
 
 print(ask(0, range(4))[-1]["content"])
+print("\nchances of a purchase, if shown:", *chance[0].round(2))
 
 # %% [markdown]
 # ## Asking without misreading
@@ -172,7 +173,9 @@ run.claim("most of the probability is on the four letters", mass > 0.5, mass=mas
 # The file with the best item on top gives the model {glue:text}`first:.0%`. Shuffled, it has
 # {glue:text}`shuffled:.0%`, and guessing would have one in four, give or take {glue:text}`guess_se:.0%` (one standard
 # error). It says "A" in {glue:text}`says_a:.0%` of the shuffled prompts. The four letters together hold
-# {glue:text}`mass:.0%` of the probability of the next token, so it did understand that a letter was wanted.
+# {glue:text}`mass:.0%` of the probability of the next token, so it did understand that a letter was wanted. (It
+# computes in half precision where the processor can. That rounds, and another machine rounds otherwise, so single
+# scores differ a little from machine to machine.)
 #
 # ## The shuffle is an experiment
 #
@@ -185,21 +188,19 @@ run.claim("most of the probability is on the four letters", mass > 0.5, mass=mas
 # %% tags=["hide-input"]
 graph = nx.DiGraph()
 places = {
-    "retrieval": (0.2, 2.4), "slot": (1.7, 2.4), "relevance": (0.2, 0.6), "item text": (1.7, 0.6),
-    "mark, brand": (1.7, 1.5), "wording": (3.2, 2.4), "letter": (3.4, 1.2),
-}  # fmt: skip
+    **{"item": (0, 0.6), "its text": (1.5, 0.6), "slot": (1.5, 2.4)},
+    **{"mark, brand": (1.5, 1.5), "wording": (3.2, 2.4), "letter": (3.4, 1.2)},
+}
 for node, at in places.items():
     graph.add_node(node, pos=at)
-graph.add_edges_from(
-    [(cause, "letter") for cause in ("slot", "mark, brand", "wording", "item text")]
-    + [("relevance", "item text"), ("retrieval", "relevance")]
-)
+graph.add_edges_from([(cause, "letter") for cause in ("slot", "mark, brand", "wording", "its text")])
+graph.add_edge("item", "its text")
 plots.draw_dag(
     graph,
     alt="Arrows from slot, from mark and brand, from wording and from the item's text to the letter that the model "
-    "names; from retrieval to relevance, and from relevance to the text. No arrow enters slot, mark or wording.",
+    "names, and from the item to its text. No arrow enters slot, mark or wording.",
     caption="What moves the letter. The experiment draws slot, mark, brand and wording, so no arrow enters them. "
-    "In production an arrow runs from retrieval to the slot: the list comes sorted.",
+    "In production one runs from the item to its slot: the list comes sorted.",
 )
 
 # %% [markdown]
@@ -321,7 +322,7 @@ print(f"observed {test.observed:.3f}; spread of {len(null)} shuffles {null.std()
 by_start = {start: (trial["start"] == start).to_numpy() for start in STARTS}
 slot_effects = {(start, k): effect(advantage, slot == k, rows) for start, rows in by_start.items() for k in range(4)}
 choice_shares = {start: chosen[rows].mean(axis=0) for start, rows in by_start.items()}
-fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.4))
+fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
 for start, colour, shift in zip(
     STARTS, (plots.COLORS["naive"], plots.COLORS["estimate"]), (-0.18, 0.18), strict=True
 ):
@@ -353,15 +354,15 @@ wording = difference_in_means(
 question = difference_in_means(np.exp(logprob).sum(axis=1)[plain], trial["question"][plain], trial["shopper"][plain])
 last = slot_effects[begun, 3]
 choice_top = effect(chosen, slot == 0, plain)
-run.record("position", top, truth=0.0, naive=0.0)
+run.record("position", top, kind="stochastic", mc_se=top.se)
 run.record("position_p", test.p_value, kind="stochastic", mc_se=0.001)
 run.record("choice_a", choice_shares[""][0], truth=0.25, kind="stochastic", mc_se=0.03)
 run.record(
     "choice_d_begun", choice_shares[begun][3], truth=0.25, naive=choice_shares[""][3], kind="stochastic", mc_se=0.05
 )
-run.record("last_begun", last, truth=0.0)
-run.record("wording", wording, truth=0.0)
-run.record("question", question)
+run.record("last_begun", last, kind="stochastic", mc_se=last.se)
+run.record("wording", wording, kind="stochastic", mc_se=wording.se)
+run.record("question", question, kind="stochastic", mc_se=question.se)
 run.claim("the effect of the first slot excludes zero", top.low > 0.3, low=top.low)
 run.claim("no shuffle of the test reaches the real difference", test.p_value <= 1 / 2_000)
 run.claim("asked for a letter, nearly all choices are A", choice_shares[""][0] > 0.9)
@@ -422,16 +423,17 @@ plots.show(
 stock, best_mark, injected = (effects[f'"{mark[:10]}"'] for mark in MARKS)
 widest = max(max(abs(e.low), abs(e.high)) for key, e in effects.items() if key != "first slot")
 relevance = effects["best of the four"]
-run.record("stock", stock)
-run.record("bestseller", best_mark, naive=top)
+run.record("stock", stock, kind="stochastic", mc_se=stock.se)
+run.record("bestseller", best_mark, naive=top, kind="stochastic", mc_se=best_mark.se)
 run.record("bestseller_p", p_values[f'"{MARKS[1][:10]}"'], kind="stochastic", mc_se=0.02)
-run.record("injected", injected)
+run.record("injected", injected, kind="stochastic", mc_se=injected.se)
 run.record("injected_p", p_values[f'"{MARKS[2][:10]}"'], kind="stochastic", mc_se=0.02)
-run.record("brand", effects["known brand"])
-run.record("relevance", relevance, naive=top)
+run.record("brand", effects["known brand"], kind="stochastic", mc_se=effects["known brand"].se)
+run.record("relevance", relevance, naive=top, kind="stochastic", mc_se=relevance.se)
 run.record("widest", widest, kind="stochastic", mc_se=0.1)
+run.claim("the smuggled instruction doesn't win", injected.high < top.value / 4, high=injected.high)
 run.claim("no mark, no brand and no relevance comes near the slot", widest < 0.6 * top.low, widest=widest)
-run.claim("relevance moves the advantage by less than a fifth of what the slot does", relevance.high < top.value / 5)
+run.claim("relevance moves less than a quarter of what the slot does", relevance.high < top.value / 4)
 
 # %% [markdown]
 # The bestseller mark moves the advantage by {glue:text}`bestseller:.2f` (interval {glue:text}`bestseller.low:.2f`
@@ -460,21 +462,22 @@ ALL = np.array(list(itertools.permutations(range(4))))
 census = lm.answer_logprobs(llm, [ask(u, p) for u in range(EACH) for p in ALL], LETTERS)
 census = (census - census.mean(axis=1, keepdims=True)).reshape(EACH, len(ALL), 4)  # shopper, order, slot
 exact = census[:, :, 0].mean() - census[:, :, 1:].mean()
-DRAWN, ASKED = 40, 4  # shoppers in a draw (with replacement), and orders of each
+DRAWN, ASKED = 60, 8  # shoppers in a draw (with replacement), and orders of each
 
 
 def sample(seed):
-    """Advantages and slots of a small experiment on the census, with the label of each drawn shopper."""
+    """Advantages and first slots of a small experiment on the census; whose rows, and of which prompt."""
     coin = np.random.default_rng(seed)
     drawn = coin.integers(EACH, size=DRAWN)
     asked = np.array([coin.choice(len(ALL), ASKED, replace=False) for _ in drawn])
     y = census[drawn[:, None], asked].ravel()
-    return y, np.tile(np.arange(4) == 0, DRAWN * ASKED), np.repeat(np.arange(DRAWN), 4 * ASKED)
+    prompts = np.arange(DRAWN * ASKED)
+    return y, np.tile(np.arange(4) == 0, len(prompts)), np.repeat(prompts // ASKED, 4), np.repeat(prompts, 4)
 
 
 estimators = {
-    "errors by shopper": lambda s: difference_in_means(*s),
-    "as if independent": lambda s: difference_in_means(*s[:2]),
+    "errors by shopper": lambda s: difference_in_means(s[0], s[1], s[2]),
+    "errors by prompt": lambda s: difference_in_means(s[0], s[1], s[3]),
 }
 runs = simulation.repeat(sample, run.seeds(run.size(ci=600, full=4_000), "subsets"), float(exact), estimators)
 covered = simulation.summary(runs)
@@ -489,37 +492,38 @@ covered[["bias", "sd", "mean_se", "coverage", "coverage_mc_se"]].round(4)
 def false_alarm(seed):
     """The p-value of one experiment in which slots don't matter."""
     coin = np.random.default_rng(seed)
-    y, t, _ = sample(seed)
+    y, t, _, prompts = sample(seed)
     y = coin.permuted(y.reshape(-1, 4), axis=1).ravel()
-    return randomisation_test(y, t, np.repeat(np.arange(len(y) // 4), 4), rng=coin, n_draws=199).p_value
+    return randomisation_test(y, t, prompts, rng=coin, n_draws=99).p_value
 
 
-alarms = np.array([false_alarm(seed) for seed in run.seeds(run.size(ci=300, full=2_000), "null")]) <= 0.05
+alarms = np.array([false_alarm(seed) for seed in run.seeds(run.size(ci=200, full=2_000), "null")]) <= 0.05
 print(f"exact effect {exact:.3f}; alarms under the sharp null: {alarms.mean():.3f} of {len(alarms)} experiments")
 
 # %% tags=["hide-input"]
-honest, naive_rows = covered.loc["errors by shopper"], covered.loc["as if independent"]
+honest, by_prompt = covered.loc["errors by shopper"], covered.loc["errors by prompt"]
 alarm_se = np.sqrt(0.05 * 0.95 / len(alarms))
 run.record("each", EACH)
 run.record("exact", exact, kind="stochastic", mc_se=0.08)
 run.record(
-    "coverage", honest["coverage"], truth=0.95, naive=naive_rows["coverage"], kind="stochastic",
+    "coverage", honest["coverage"], truth=0.95, naive=by_prompt["coverage"], kind="stochastic",
     mc_se=honest["coverage_mc_se"],
 )  # fmt: skip
-run.record("coverage_rows", naive_rows["coverage"], truth=0.95, kind="stochastic", mc_se=0.02)
+run.record("coverage_prompts", by_prompt["coverage"], truth=0.95, kind="stochastic", mc_se=0.02)
 run.record("bias", honest["bias"], truth=0.0, naive=exact, kind="stochastic", mc_se=honest["bias_mc_se"])
 run.record("alarms", alarms.mean(), truth=0.05, kind="stochastic", mc_se=alarm_se)
 run.claim(
     "the clustered interval covers as promised", 0.92 <= honest["coverage"] <= 0.98, coverage=honest["coverage"]
 )
 run.claim("the estimate is centred", abs(honest["bias"]) < 4 * honest["bias_mc_se"], bias=honest["bias"])
-run.claim("rows as if independent cover too seldom", naive_rows["coverage"] < honest["coverage"] - 0.02)
+run.claim("errors by prompt cover too seldom", by_prompt["coverage"] < 0.9, coverage=by_prompt["coverage"])
 run.claim("the test keeps its level", abs(alarms.mean() - 0.05) < 4 * alarm_se, alarms=alarms.mean())
 
 # %% [markdown]
 # The exact effect of the first slot is {glue:text}`exact:.2f`. Intervals with errors by shopper cover it in
-# {glue:text}`coverage:.1%` of the draws; with prompts taken as independent, in {glue:text}`coverage_rows:.1%`. The
-# test raises a false alarm in {glue:text}`alarms:.1%` of the experiments in which slots don't matter.
+# {glue:text}`coverage:.1%` of the draws; with errors by prompt, as if prompts were independent, in
+# {glue:text}`coverage_prompts:.1%`. The test raises a false alarm in {glue:text}`alarms:.1%` of the experiments in
+# which slots don't matter.
 #
 # ## What the logits are made of
 #
@@ -576,7 +580,7 @@ pd.DataFrame({"slot": slot_alone.report(), "letter": letter_alone.report()}).hea
 # %% tags=["hide-input"]
 grid = cells.pivot_table("y", "slot", "letter").to_numpy()
 ranks = np.array([[census[:, ALL[:, k] == r, k].mean() for r in range(4)] for k in range(4)])
-fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.6))
+fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained")
 bound = max(np.abs(grid).max(), np.abs(ranks).max())
 for ax, values, words in ((axes[0], grid, "letter"), (axes[1], ranks, "true rank of the item in it")):
     image = ax.imshow(values, cmap="PuOr", vmin=-bound, vmax=bound)
@@ -596,8 +600,8 @@ plots.show(
     "Right, in every order: the rows differ (slot), the columns don't (true rank).",
 )
 inner = ranks - ranks.mean(axis=1, keepdims=True)
-run.record("slot_alone", slot_alone, truth=0.0, naive=top)
-run.record("letter_alone", letter_alone, truth=0.0, naive=top)
+run.record("slot_alone", slot_alone, kind="stochastic", mc_se=slot_alone.se)
+run.record("letter_alone", letter_alone, kind="stochastic", mc_se=letter_alone.se)
 run.record("rank_spread", np.abs(inner).max(), naive=np.ptp(ranks.mean(axis=1)), kind="stochastic", mc_se=0.05)
 run.claim("the slot counts, whatever its letter", slot_alone.low > 0, low=slot_alone.low)
 run.claim("the letter counts, whatever its slot", letter_alone.low > 0, low=letter_alone.low)
@@ -651,7 +655,7 @@ leak = difference_in_means(
     np.repeat([1, 0], N), np.tile(np.arange(N), 2),
 )  # fmt: skip
 assert np.isclose(leak.value, gap.mean())
-run.record("leak", leak, truth=0.0)
+run.record("leak", leak, kind="stochastic", mc_se=leak.se)
 run.record("leak_d", leaks.loc["D", "always D"], naive=leaks.loc["D", "balanced"], kind="stochastic", mc_se=0.04)
 run.record("balanced_d", leaks.loc["D", "balanced"], kind="stochastic", mc_se=0.08)
 run.record("balanced_best", leaks.loc["names the best", "balanced"], truth=0.25, kind="stochastic", mc_se=guess_se)
@@ -798,7 +802,7 @@ plots.show(
     caption="The best-seller in all orders (blue), and where the sorted list lets you look (grey): the first slot, "
     "where everything looks favoured. Dashed: its mean over all orders.",
 )
-run.record("sorted_popularity", naive_popularity, truth=true_popularity)
+run.record("sorted_popularity", naive_popularity, truth=true_popularity, kind="stochastic", mc_se=naive_popularity.se)
 run.record("true_popularity", true_popularity, naive=naive_popularity, kind="stochastic", mc_se=0.03)
 run.claim("the sorted list makes the best-seller look favoured", naive_popularity.low > 0.3)
 run.claim("over all orders it has less than a fifth of that", abs(true_popularity) < 0.2 * naive_popularity.value)
@@ -811,10 +815,10 @@ run.claim("over all orders it has less than a fifth of that", abs(true_popularit
 #
 # ### Reading choices only
 #
-# Asked for a letter, the model said "A" whatever stood there. At the level of choices every effect of an item, a
-# mark or a brand is then exactly zero, with an interval of width zero. That is no proof that nothing matters: the
-# choice is a threshold, and nothing came near it. In another prompt the threshold may lie elsewhere, and a small
-# effect on the logits then turns many choices.
+# Asked for a letter, the model said "A" in {glue:text}`choice_a:.0%` of the prompts, whatever stood there. At the
+# level of choices every effect of an item, a mark or a brand is then zero or next to it, with an interval of next to
+# no width. That is no proof that nothing matters: the choice is a threshold, and nothing came near it. In another
+# prompt the threshold may lie elsewhere, and a small effect on the logits then turns many choices.
 
 # %%
 usual = {start: advantage[rows].mean(axis=0).argmax() for start, rows in by_start.items()}
@@ -825,6 +829,7 @@ spread = rest.std()
 pd.DataFrame({"choices of another slot than usual": turned, "mean lead of the winner": margin}).round(3)
 
 # %% tags=["hide-input"]
+run.claim("asked for a letter, hardly a choice leaves the first slot", turned[""] < 0.03, turned=turned[""])
 run.record("spread", spread, kind="stochastic", mc_se=0.03)
 run.record("margin", margin[""], kind="stochastic", mc_se=0.1)
 run.claim("the usual margin is wider than what items move", margin[""] > spread, margin=margin[""])
@@ -836,7 +841,7 @@ run.claim("the usual margin is wider than what items move", margin[""] > spread,
 # ### Prompts counted as shoppers
 #
 # Asking a shopper six times is not asking six shoppers. The census showed the price: with prompts as independent the
-# interval covered the truth in {glue:text}`coverage_rows:.0%` of the draws. More prompts of the same shoppers make
+# interval covered the truth in {glue:text}`coverage_prompts:.0%` of the draws. More prompts of the same shoppers make
 # that interval narrower, and its promise worse.
 #
 # ## What this means for a language-model recommender
