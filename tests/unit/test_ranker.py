@@ -4,6 +4,7 @@ import itertools
 import json
 import socket
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -288,6 +289,6 @@ def test_names_that_are_no_model_are_refused(name):
 
 
 def test_a_hub_that_does_not_answer_is_named(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ValueError, match="name: 'owner/none' can't be loaded"):
         load_ranker("owner/none")
