@@ -12,11 +12,13 @@ from causalrec_lib._experiment_plan import SampleRatio, minimum_detectable_effec
 from causalrec_lib._interleaving import interleaving_credit, team_draft
 from causalrec_lib._mestimation import cluster_codes, n_groups, standard_error, standardised
 from causalrec_lib._propensity import column_names
+from causalrec_lib._randomisation import RandomisationTest, randomisation_test
 from causalrec_lib._sequences import always_valid, chance_of_an_alarm, confidence_sequence
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.estimate import Design, Estimate, EstimateRefused, OnRefusal, Rules, judge
 
 __all__ = [
+    "RandomisationTest",
     "SampleRatio",
     "SampleRatioMismatch",
     "always_valid",
@@ -26,6 +28,7 @@ __all__ = [
     "interleaving_credit",
     "minimum_detectable_effect",
     "power",
+    "randomisation_test",
     "ratio_metric",
     "sample_ratio",
     "sample_size",

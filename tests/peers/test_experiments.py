@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from scipy.stats import chisquare, multivariate_normal, norm
+from scipy.stats import chisquare, multivariate_normal, norm, permutation_test
 from statsmodels.stats.power import tt_ind_solve_power, zt_ind_solve_power
 
 from causalrec_lib import experiments
@@ -60,3 +60,17 @@ def test_chance_of_an_alarm_equals_a_multivariate_normal(looks):
     z = np.full(looks, norm.ppf(0.975))
     inside = multivariate_normal(np.zeros(looks), cov, seed=1).cdf(z, lower_limit=-z)
     assert np.isclose(experiments.chance_of_an_alarm(looks), 1 - inside, atol=1e-4)
+
+
+def test_the_randomisation_test_equals_scipy_where_all_assignments_are_counted():
+    rng = np.random.default_rng(8)
+    gap = rng.normal(0.6, 1, 12)
+    y, t = np.column_stack([np.zeros(12), gap]).ravel(), np.tile([0, 1], 12)
+    pairs = permutation_test((gap,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    ours = experiments.randomisation_test(y, t, np.repeat(np.arange(12), 2), rng=rng, n_draws=20_000)
+    assert np.isclose(ours.observed, gap.mean())
+    assert abs(ours.p_value - pairs.pvalue) < 4 * np.sqrt(pairs.pvalue * (1 - pairs.pvalue) / 20_000)
+    a, b = rng.normal(1, 1, 7), rng.normal(size=6)
+    exact = permutation_test((a, b), lambda x, z: abs(x.mean() - z.mean()), n_resamples=np.inf, alternative="greater")
+    ours = experiments.randomisation_test(np.r_[a, b], np.repeat([1, 0], [7, 6]), rng=rng, n_draws=20_000)
+    assert abs(ours.p_value - exact.pvalue) < 4 * np.sqrt(exact.pvalue * (1 - exact.pvalue) / 20_000)

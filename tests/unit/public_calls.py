@@ -70,6 +70,7 @@ RESULTS = {
     discovery.GraphScores: "made by score_graph",
     discovery.ProposalScore: "made by score_proposals",
     doubly_robust.Nuisances: "made by cross_fit",
+    experiments.RandomisationTest: "made by randomisation_test",
     experiments.SampleRatio: "made by sample_ratio",
     exposure.Factors: "made by factorise",
     exposure.StarChances: "made by naive_bayes",
@@ -634,6 +635,15 @@ add(
     counts=say.vector([400, 420, 380], partner=False, bad=(-1.0, 0.5), **{"all zero": [0, 0, 0], "one arm": [5]}),
     shares=say.vector([0.3, 0.4, 0.3], optional=True, bad=(0.0, -0.2)),
     alarm=say.number(0.001, 0.0, 1.0),
+)
+add(
+    experiments.randomisation_test,
+    y=say.vector(Y),
+    t=say.binary(SIDE),
+    blocks=say.labels(np.arange(N) // 4),
+    rng=say.thing(np.random.default_rng(0)),
+    effect=say.number(0.1),
+    n_draws=say.whole(49, 0),
 )
 add(
     experiments.ratio_metric,
