@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,11 @@ def texts(x: object, name: str, least: int = 1) -> list[str]:
     if len(found) < least:
         raise ValueError(f"{name} must hold at least {least} texts, but has {len(found)}.")
     return found
+
+
+def folder(x: object, name: str) -> Path:
+    """Return the path of a folder, which may not be there yet."""
+    return x if isinstance(x, Path) else Path(_validate.text(x, name, least=1))
 
 
 def classes(y: ArrayLike, name: str, n: int, n_classes: int | None = None) -> NDArray[np.int64]:

@@ -48,13 +48,13 @@ class Recipe:
     ValueError
         If a setting is out of its range.
 
-    References
-    ----------
-    bib: loshchilov2019decoupled
-
     Notes
     -----
     Chapter: language/01_bert_finetuning
+
+    References
+    ----------
+    bib: loshchilov2019decoupled
     """
 
     epochs: int = 3

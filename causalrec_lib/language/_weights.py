@@ -40,19 +40,22 @@ class ModelUnusable(RuntimeError):
 
 def folder_of(model: str | Path) -> Path:
     """Return the folder of a model: one of the registry, a folder of this machine, or one of the hub by its name."""
-    if isinstance(model, Path) or (isinstance(model, str) and Path(model).is_dir()):
-        return Path(model)
+    if isinstance(model, Path):
+        return model
     name = _validate.text(model, "model", least=1)
+    if Path(name).is_dir():
+        return Path(name)
     return model_path(name) if name in registry.names(group="model") else _from_hub(name)
 
 
 def _from_hub(name: str) -> Path:
     """Fetch a model of the hub by name: weights as safetensors, tokenizer and configuration, nothing that runs."""
+    from httpx import HTTPError
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(name, allow_patterns=HUB_FILES))
-    except Exception as err:
+    except (OSError, ValueError, HTTPError) as err:
         known = ", ".join(f"'{n}'" for n in registry.names(group="model"))
         raise DataUnavailable(
             name,

@@ -13,12 +13,12 @@ import pandas as pd
 from causalrec_lib import _validate
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.language import _inputs, _loop, _weights
-from causalrec_lib.language._recipe import Precision, Recipe, arithmetic, device_of
-from causalrec_lib.language._tokens import IntArray, Tokens, batches, tokenise
+from causalrec_lib.language._forward import NO_DROPOUT, attention, forward
+from causalrec_lib.language._recipe import Precision, Recipe, device_of
+from causalrec_lib.language._tokens import IntArray, Tokens, tokenise
 
 __all__ = ["Encoder", "adapt", "load_encoder"]
 
-NO_DROPOUT: dict[str, Any] = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 SPECIAL = 0.15  # share of tokens to guess, as in BERT
 
 
@@ -130,13 +130,13 @@ class Encoder:
         ValueError
             If a text is missing, or a setting is out of its range.
 
-        References
-        ----------
-        bib: reimers2019sentence
-
         Notes
         -----
         Chapter: language/01_bert_finetuning
+
+        References
+        ----------
+        bib: reimers2019sentence
         """
         tokens = self.tokens(texts, max_tokens)
         vectors = self.features(tokens, _validate.integer(batch_size, "batch_size", low=1))
@@ -164,26 +164,6 @@ class Encoder:
 
     def _pooled_of(self, tokens: Tokens) -> Any:
         return lambda rows: self.pooled(tokens, rows)
-
-
-def forward(model: Any, lengths: IntArray, batch_size: int, precision: Precision, call: Any) -> Any:
-    """Yield rows and numbers of `call(rows)` for all rows, batches of like length, without gradients or dropout."""
-    import torch
-
-    device = next(model.parameters()).device
-    dtype = arithmetic(precision, device)
-    modes = {m: m.training for m in model.modules()}
-    model.eval()
-    with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
-        for rows in batches(lengths, batch_size):
-            yield rows, call(rows).float().cpu().numpy()
-    for part, mode in modes.items():
-        part.training = mode
-
-
-def attention(device: Any) -> str:
-    """Return the attention to ask transformers for: short texts on a CPU are faster without the fused one."""
-    return "eager" if device.type == "cpu" else "sdpa"
 
 
 def load_encoder(
@@ -214,13 +194,13 @@ def load_encoder(
     ModelUnusable
         If weights or tokenizer are missing, cut off, or of another model.
 
-    References
-    ----------
-    bib: devlin2019bert, wang2020minilm
-
     Notes
     -----
     Chapter: language/01_bert_finetuning
+
+    References
+    ----------
+    bib: devlin2019bert, wang2020minilm
     """
     _validate.one_of(precision, "precision", ("auto", "float32", "bfloat16"))
     where = device_of(device)
@@ -299,13 +279,13 @@ def adapt(
     TrainingDiverged
         If the loss is no number any more.
 
-    References
-    ----------
-    bib: gururangan2020dont
-
     Notes
     -----
     Chapter: language/01_bert_finetuning
+
+    References
+    ----------
+    bib: gururangan2020dont
     """
     recipe = Recipe() if recipe is None else _validate.instance(recipe, "recipe", Recipe, "make one with Recipe(...)")
     if recipe.frozen or recipe.balanced:

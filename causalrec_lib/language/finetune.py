@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from causalrec_lib import _validate
 from causalrec_lib._validate import FloatArray
 from causalrec_lib.language import _checkpoint, _inputs, _loop, _weights
+from causalrec_lib.language._forward import attention, forward
 from causalrec_lib.language._loop import Report, TrainingDiverged
 from causalrec_lib.language._recipe import Recipe, device_of
 from causalrec_lib.language._tokens import IntArray, Tokens
 from causalrec_lib.language._weights import ModelUnusable
-from causalrec_lib.language.encoder import Encoder, attention, forward, load_encoder
+from causalrec_lib.language.encoder import Encoder, load_encoder
 
 __all__ = ["Classifier", "ModelUnusable", "Recipe", "TrainingDiverged", "finetune", "load_classifier"]
 
@@ -118,7 +119,7 @@ class Classifier:
         Path
             The folder.
         """
-        out = Path(folder)
+        out = _inputs.folder(folder, "folder")
         note = {
             "recipe": asdict(self.recipe),
             "n_classes": self.n_classes,
@@ -163,7 +164,7 @@ def load_classifier(folder: str | Path, *, device: str | None = None) -> Classif
     """
     from transformers import AutoConfig, AutoModel
 
-    path, where = Path(folder), device_of(device)
+    path, where = _inputs.folder(folder, "folder"), device_of(device)
     _weights.check_folder(path)
     tensors, note = _checkpoint.read_folder(path)
     config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
@@ -234,25 +235,27 @@ def finetune(
     TrainingDiverged
         If the loss is no number any more.
 
-    References
-    ----------
-    bib: devlin2019bert, loshchilov2019decoupled, mosbach2021stability
-
     Notes
     -----
     Chapter: language/01_bert_finetuning
+
+    References
+    ----------
+    bib: devlin2019bert, loshchilov2019decoupled, mosbach2021stability
     """
     recipe = Recipe() if recipe is None else _validate.instance(recipe, "recipe", Recipe, "make one with Recipe(...)")
     found = _inputs.texts(texts, "texts", least=2)
     y = _inputs.classes(labels, "labels", len(found), n_classes)
-    classes = int(y.max()) + 1 if n_classes is None else n_classes
+    classes = int(y.max()) + 1 if n_classes is None else _validate.integer(n_classes, "n_classes", low=2)
+    if report is not None:
+        _validate.function(report, "report")
     if stop_after is not None:
         _validate.integer(stop_after, "stop_after", low=1)
+    folder = None if checkpoint is None else _inputs.folder(checkpoint, "checkpoint")
     encoder = _own(model, device, recipe)
     head = _head(encoder.width, classes, recipe).to(encoder.device)
     tokens = encoder.tokens(found, recipe.max_tokens)
     task = _task(encoder, head, tokens, y, recipe, _judge(encoder, head, validation, classes, recipe))
-    folder = None if checkpoint is None else Path(checkpoint)
     at = _loop.train(task, recipe, report=report, checkpoint=folder, stop_after=stop_after)
     head.eval()
     finished = at.epoch >= recipe.epochs or at.worse >= recipe.patience

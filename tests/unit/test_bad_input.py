@@ -7,6 +7,7 @@ import warnings
 import pytest
 from hypothesis import given, settings
 
+import tests.unit.language_calls
 import tests.unit.world_calls  # noqa: F401 - adds its calls to CALLS
 from tests.unit.public_calls import CALLS, PLUMBING, RESULTS, Call, parameters, public
 from tests.unit.spoilings import number

@@ -124,7 +124,11 @@ def test_pickled_weights_are_not_read(folder, tmp_path):
         load_encoder(old)
 
 
-def test_a_name_that_nobody_has_says_which_there_are():
+def test_a_name_that_nobody_has_says_which_there_are(monkeypatch):
+    def away(*_: object, **__: object) -> None:
+        raise OSError("no route to the hub")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", away)
     with pytest.raises(DataUnavailable, match="minilm"):
         load_encoder("no/such-model")
 
