@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from causalrec_lib.language import encoder, finetune
+from causalrec_lib.language import causal_text, encoder, finetune
 from tests.unit import spoilings as say
 from tests.unit import tiny_bert
 from tests.unit.public_calls import RESULTS, add
@@ -89,4 +89,37 @@ add(
     finetune.load_classifier,
     folder=say.Given(TRAINED.save(Path(_HOME.name) / "kept"), say.listed({"a number": 3, "None": None, "empty": ""})),
     device=WHERE["device"],
+)
+
+LOWER = causal_text.read_lower(TEXTS, model=FOLDER, max_tokens=8, device="cpu")
+BOTH = np.arange(len(TEXTS)) % 2.0
+RESULTS[causal_text.States] = "made by read_lower"
+add(
+    causal_text.read_lower,
+    texts=WORDS,
+    model=WHERE["model"],
+    trained_layers=say.whole(1, 0, 3),
+    max_tokens=say.whole(8, 2, 129),
+    device=WHERE["device"],
+    batch_size=NUMBER,
+)
+add(causal_text.States.padded, lambda **k: LOWER.padded(**k), rows=say.anything(np.arange(3)))
+add(causal_text.States.vectors, lambda **k: LOWER.vectors(**k), batch_size=NUMBER)
+SOME, MASK = LOWER.padded(np.arange(3))
+add(
+    causal_text.first_token,
+    layers=say.anything(LOWER.top),
+    states=say.anything(SOME),
+    mask=say.anything(MASK),
+)
+add(
+    causal_text.cross_fit_text,
+    y=say.vector(np.arange(len(TEXTS)) / 3.0),
+    t=say.binary(BOTH),
+    states=say.thing(LOWER),
+    rows=say.vector(np.arange(len(TEXTS)), optional=True, bad=(-1.0, 0.5, 99.0)),
+    recipe=RECIPE,
+    folds=say.whole(2, 0, 99),
+    seed=say.whole(0, -1),
+    clip=say.number(0.01, 0.5, -0.1),
 )
