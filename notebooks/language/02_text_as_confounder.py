@@ -108,7 +108,8 @@ def week(seed, hidden):
 seeds = run.seeds(run.size(ci=6, full=50), "weeks")
 y, t, truth = week(seeds[0], sent_back)
 naive = difference_in_means(y, t, unit="orders a day")
-pd.DataFrame({"text": texts, "promoted": t, "orders": y}).iloc[[0, 1, -2, -1]].round(1).style.hide(axis="index")
+pd.set_option("display.max_colwidth", None)
+pd.DataFrame({"text": texts, "promoted": t, "orders": y}).iloc[[0, 1, -2, -1]].round(1)
 
 # %%
 naive
@@ -250,7 +251,9 @@ def ridge():
 
 def lasso():
     """Penalised models that choose columns."""
-    chance = LogisticRegressionCV(Cs=[0.5, 1, 2, 4], cv=3, penalty="l1", solver="liblinear", scoring="neg_log_loss")
+    chance = LogisticRegressionCV(
+        Cs=[0.5, 1, 2, 4], cv=3, penalty="l1", solver="liblinear", scoring="neg_log_loss", random_state=0
+    )
     return {"outcome": LassoCV(cv=3, n_alphas=10, eps=0.02, max_iter=10_000), "propensity": chance}
 
 
@@ -505,7 +508,7 @@ run.claim("reduced: near the truth", abs(kept["value"] - truth) < 0.12, value=ke
 
 # %% [markdown]
 # In the median week the weights of the whole text leave {glue:text}`ess_whole:.0f` effective pages of
-# {glue:text}`texts:d`, and the card refuses {glue:text}`refused_whole:d` of {glue:text}`of_weeks:d` weeks. The
+# {glue:text}`texts:,d`, and the card refuses {glue:text}`refused_whole:d` of {glue:text}`of_weeks:d` weeks. The
 # standard error is {glue:text}`se_whole:.2f`. A better model of promotion would make it worse: *a propensity model
 # isn't judged by how well it predicts.*
 #
