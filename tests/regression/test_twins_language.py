@@ -67,7 +67,7 @@ TWINS = {
         "cross_fit_text",
         lambda true: (
             lambda y, t, states, rows=None, **k: true(
-                y, t, states, rows=(np.arange(len(y)) if rows is None else rows)[::-1], **k
+                y, t, states, rows=np.random.default_rng(0).permutation(len(y)), **k
             )
         ),
     ),

@@ -97,12 +97,13 @@ def battery(weeks: int = 4) -> Iterator[tuple[str, bool]]:
 
 
 def oracle_error(returned: np.ndarray, weeks: int) -> float:
-    """Median error of AIPW that is given the word itself."""
+    """Median error of AIPW with the true models, by hand: no tool that a twin could have replaced."""
     found = []
     for seed in range(weeks):
         y, t = week(returned, seed)
-        models = doubly_robust.cross_fit(y, t, returned[:, None], folds=2, seed=seed)
-        found.append(doubly_robust.aipw(y, t, models, refuse="flag").se)
+        e, mu0, gain = np.where(returned == 1, 0.75, 0.25), 4 - returned, 0.2 + 0.2 * returned
+        psi = gain + t * (y - mu0 - gain) / e - (1 - t) * (y - mu0) / (1 - e)
+        found.append(psi.std() / len(psi) ** 0.5)
     return float(np.median(found))
 
 
