@@ -361,13 +361,16 @@ for other in ("20 topics", "frozen vectors", "words, ridge", "words and pairs, l
 run.claim("lasso on words leaves less than frozen vectors", ahead("words and pairs, lasso", "frozen vectors") > 4)
 run.claim("lasso on words leaves less than ridge", ahead("words and pairs, lasso", "words, ridge") > 3)
 run.claim("the property itself leaves no bias", abs(table.loc["the property itself", "bias left"]) < 0.1)
+run.claim(
+    "frozen vectors: an error like that of fine-tuning", 0.7 < table.loc["frozen vectors", "se"] / fine["se"] < 1.3
+)
 run.claim("frozen vectors: no week is covered", table.loc["frozen vectors", "covers"] == 0)
 
 # %% [markdown]
 # Over {glue:text}`weeks:d` weeks, the share of the naive bias that is left:
 #
-# - *Unsupervised.* Topics leave {glue:text}`left_topics:.0%`, frozen vectors {glue:text}`left_frozen:.0%`. Their
-#   intervals are as narrow as the others', and with frozen vectors none holds the truth.
+# - *Unsupervised.* Topics leave {glue:text}`left_topics:.0%`, frozen vectors {glue:text}`left_frozen:.0%`. The
+#   intervals of frozen vectors are about as narrow as those after fine-tuning, and none holds the truth.
 # - *Words.* Ridge, which spreads the weight over all words, leaves {glue:text}`left_ridge:.0%`. The lasso on words
 #   and pairs of words finds the few that matter, and leaves {glue:text}`left_lasso:.0%`.
 # - *Fine-tuned.* {glue:text}`left_fine:.0%` is left, and the sign is right in {glue:text}`sign_right:d` of
@@ -375,7 +378,7 @@ run.claim("frozen vectors: no week is covered", table.loc["frozen vectors", "cov
 #   count on more: the bias is small beside the naive one, and still {glue:text}`bias_in_se:.1f` standard errors. Over
 #   the fifty weeks of the course's long test the sign is right in all, and the intervals cover too seldom.
 #
-# The lasso costs a second a week and finds most of the cause: where it lives in a handful of phrases, try this first.
+# The lasso costs next to nothing and finds most of the cause: where it lives in a handful of phrases, try this first.
 # And what divides the methods is not the size of the model. Frozen vectors come from the same encoder as the
 # fine-tuned ones. It is whether treatment and outcome told the representation what to keep.
 #
