@@ -1,6 +1,6 @@
 """A valid call of every public function of the library, each argument with the ways to spoil it.
 
-To add a function: an entry in CALLS. Those of the world stand in `world_calls`.
+To add a function: an entry in CALLS. Those of the world stand in `world_calls`, of text encoders in `language_calls`.
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ import warnings
 import pytest
 from hypothesis import given, settings
 
+import tests.unit.language_calls
 import tests.unit.ranker_calls
-import tests.unit.world_calls  # noqa: F401 - both add their calls to CALLS
+import tests.unit.world_calls  # noqa: F401 - all three add their calls to CALLS
 from tests.unit.public_calls import CALLS, PLUMBING, RESULTS, Call, parameters, public
 from tests.unit.spoilings import number
 
