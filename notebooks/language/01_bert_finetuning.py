@@ -506,7 +506,7 @@ leaky.fit(text[mixed], stars[mixed])
 seen = test[: len(train) // 2]
 clean = scores(with_all_stars(words, text[seen]), stars[seen])
 leak = scores(with_all_stars(leaky, text[seen]), stars[seen])
-run.record("leak_f1", leak["macro-F1"], truth=clean["macro-F1"], naive=1.0)
+run.record("leak_f1", leak["macro-F1"], truth=clean["macro-F1"])
 run.record("clean_f1", clean["macro-F1"], naive=leak["macro-F1"])
 run.claim("rows that were trained on look better", leak["macro-F1"] > clean["macro-F1"] + 0.2)
 
