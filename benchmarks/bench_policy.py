@@ -3,8 +3,11 @@
 Eight are for rounds. The last two are for slates: there the same million rounds are the slots of slates of five.
 """
 
+import os
 import resource
+import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,8 +19,18 @@ NAMES = ("DM", "IPS", "SNIPS", "clipped IPS", "DR", "SNDR", "SWITCH-DR", "DRos")
 SLATES, SLOTS = ("RIPS", "cascade DR"), 5
 
 
+def of_obp() -> float | None:
+    """Seconds of obp's seven estimators on the same arrays, in the Python that OBP_PYTHON names; None without one."""
+    python = os.environ.get("OBP_PYTHON")
+    if not python:
+        return None
+    script = Path(__file__).with_name("obp_times.py")
+    command = [python, str(script), str(ROUNDS), str(ACTIONS)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
 def main() -> None:
-    """Print seconds, memory, and the ratio to a loop over batches in torch."""
+    """Print seconds, memory, and the ratios to obp and to a loop over batches in torch."""
     rng = np.random.default_rng(0)
     target = rng.random((ROUNDS, ACTIONS))
     target /= target.sum(axis=1, keepdims=True)
@@ -47,6 +60,11 @@ def main() -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"ten estimators with errors and checks: {ours:.2f} s (bar 20), peak {memory:.1f} GB (bar 4)")
     print(f"of these eight for rounds: {of_rounds:.2f} s, two for slates of five: {ours - of_rounds:.2f} s")
+    obp = of_obp()
+    if obp is None:
+        print("obp: not timed; name a Python that has obp 0.5.7 in OBP_PYTHON (see obp_times.py)")
+    else:
+        print(f"obp, seven of the eight, values without errors: {obp:.2f} s; ratio {of_rounds / obp:.2f}")
     print(f"torch, a loop over batches, IPS, DM and DR without errors: {loop:.2f} s; ratio {of_rounds / loop:.2f}")
 
 

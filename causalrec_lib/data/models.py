@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 from pathlib import Path
@@ -28,14 +30,18 @@ def _converted(folder: Path, source: registry.SourceFile) -> bool:
 
 
 def _write_safetensors(gguf: Path, folder: Path) -> None:
-    """Read a GGUF file with transformers and save weights, configuration and tokenizer."""
+    """Read a GGUF file with transformers and save weights, configuration and tokenizer.
+
+    Its progress bars are held back: a page that converts must print what one prints that finds the conversion done.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with contextlib.redirect_stderr(io.StringIO()):
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
 
 
 def gguf_to_safetensors(name: str = "smollm2") -> Path:

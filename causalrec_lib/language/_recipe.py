@@ -50,7 +50,7 @@ class Recipe:
 
     Notes
     -----
-    Chapter: language/02_text_as_confounder
+    Chapter: language/01_bert_finetuning
 
     References
     ----------

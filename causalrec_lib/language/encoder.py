@@ -39,7 +39,7 @@ class Encoder:
 
     Notes
     -----
-    Chapter: language/02_text_as_confounder
+    Chapter: language/01_bert_finetuning
     """
 
     folder: Path
@@ -132,7 +132,7 @@ class Encoder:
 
         Notes
         -----
-        Chapter: language/02_text_as_confounder
+        Chapter: language/01_bert_finetuning
 
         References
         ----------
@@ -196,7 +196,7 @@ def load_encoder(
 
     Notes
     -----
-    Chapter: language/02_text_as_confounder
+    Chapter: language/01_bert_finetuning
 
     References
     ----------
@@ -230,14 +230,16 @@ class _Masked:
         chosen = (rng.random(ids.shape) < SPECIAL) & ~special
         first = (~special).argmax(axis=1)
         chosen[np.arange(len(rows)), first] |= ~chosen.any(axis=1) & ~special.all(axis=1)
-        labels = np.where(chosen, ids, -100)
+        labels = ids.copy()
         lot = rng.random(ids.shape)
         ids = np.where(chosen & (lot < 0.8), self.tokenizer.mask_token_id, ids)
         other = rng.integers(0, len(self.tokenizer), ids.shape)
         ids = np.where(chosen & (lot >= 0.8) & (lot < 0.9), other, ids)
         device = next(self.net.parameters()).device
-        send = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-        return self.net(**{k: torch.from_numpy(v).to(device) for k, v in send.items()}).loss
+        seen, kept, want = (torch.from_numpy(a).to(device) for a in (ids, mask, labels[chosen]))
+        hidden = self.net.base_model(input_ids=seen, attention_mask=kept).last_hidden_state
+        scores = self.net.cls(hidden[torch.from_numpy(chosen).to(device)])  # words are scored where one is hidden
+        return torch.nn.functional.cross_entropy(scores.float(), want)
 
 
 def adapt(
@@ -281,7 +283,7 @@ def adapt(
 
     Notes
     -----
-    Chapter: language/02_text_as_confounder
+    Chapter: language/01_bert_finetuning
 
     References
     ----------

@@ -47,7 +47,7 @@ class Classifier:
 
     Notes
     -----
-    Chapter: language/02_text_as_confounder
+    Chapter: language/01_bert_finetuning
     """
 
     encoder: Encoder
@@ -160,7 +160,7 @@ def load_classifier(folder: str | Path, *, device: str | None = None) -> Classif
 
     Notes
     -----
-    Chapter: language/02_text_as_confounder
+    Chapter: language/01_bert_finetuning
     """
     from transformers import AutoConfig, AutoModel
 
@@ -237,7 +237,7 @@ def finetune(
 
     Notes
     -----
-    Chapter: language/02_text_as_confounder
+    Chapter: language/01_bert_finetuning
 
     References
     ----------
