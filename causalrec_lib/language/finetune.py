@@ -245,8 +245,10 @@ def finetune(
     """
     recipe = Recipe() if recipe is None else _validate.instance(recipe, "recipe", Recipe, "make one with Recipe(...)")
     found = _inputs.texts(texts, "texts", least=2)
+    if n_classes is not None:
+        _validate.integer(n_classes, "n_classes", low=2)
     y = _inputs.classes(labels, "labels", len(found), n_classes)
-    classes = int(y.max()) + 1 if n_classes is None else _validate.integer(n_classes, "n_classes", low=2)
+    classes = int(y.max()) + 1 if n_classes is None else n_classes
     if report is not None:
         _validate.function(report, "report")
     if stop_after is not None:

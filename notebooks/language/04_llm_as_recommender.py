@@ -596,10 +596,9 @@ ranks = np.array([[census[:, ALL[:, k] == r, k].mean() for r in range(4)] for k 
 fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained")
 bound = max(np.abs(grid).max(), np.abs(ranks).max())
 for ax, values, words in ((axes[0], grid, "letter"), (axes[1], ranks, "true rank of the item in it")):
-    image = ax.imshow(values, cmap="PuOr", vmin=-bound, vmax=bound)
+    image = ax.imshow(values, cmap="PuOr", vmin=-bound, vmax=bound, alpha=0.5)  # pale under the ink
     for (row, column), value in np.ndenumerate(values):
-        ink = "black" if abs(value) < 0.6 * bound else "white"
-        ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=8)
+        ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8)
     ax.set(xlabel=words, ylabel="slot", xticks=range(4), yticks=range(4), yticklabels=["1st", "2nd", "3rd", "4th"])
     ax.grid(visible=False)
 axes[0].set_xticklabels(LETTERS)
