@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from causalrec_lib import data
 from causalrec_lib.course.records import build_dir
-from causalrec_lib.data import transfer
+from causalrec_lib.data import models, transfer
 from causalrec_lib.data.registry import entry
 
 ABSENT = "absent\n"
@@ -112,6 +113,14 @@ def note(missed: Sequence[data.DataError]) -> str:
     )
 
 
+def convert() -> None:
+    """Make models that came as GGUF ready for transformers now, so that no chapter spends its time on it."""
+    if importlib.util.find_spec("transformers") is not None:
+        for name in data.names(group="model"):
+            if data.present(name):
+                models.model_path(name)
+
+
 def main() -> None:
     """Refresh the stock; exit 1 with the mend if a needed set is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -123,6 +132,7 @@ def main() -> None:
         sys.exit(f"\nData set '{err.name}': {err.reason}\n{err.mend}\n")
     if block:
         print(block)
+    convert()
 
 
 if __name__ == "__main__":
