@@ -72,8 +72,10 @@ run = course.start(PROFILE, SEED, chapter="language/02_text_as_confounder")
 # ## The question and the naive answer
 #
 # The texts are real: the last 32 words of a review. We keep as many that speak of sending the piece back as that
-# don't. Everything else is ours, after the example of {cite:t}`veitch2020adapting`, who let a property of real texts
-# drive a simulated treatment and outcome. With $Z = 1$ where the text speaks of sending back, a page is promoted
+# don't. Everything else is ours, in the spirit of {cite:t}`veitch2020adapting`, who simulate outcomes over real
+# texts.
+# Here a property of the text drives both promotion and orders. With $Z = 1$ where the text speaks of sending back,
+# a page is promoted
 # ($T = 1$) and sells $Y$ orders a day:
 #
 # $$P(T = 1 \mid Z) = \tfrac14 + \tfrac12 Z, \qquad Y(t) = 4 - Z + t\,(0.2 + 0.2\,Z) + \tfrac12\,\varepsilon,
@@ -127,7 +129,9 @@ run.claim("the naive sign is wrong", naive.high < 0 < truth)
 #
 # ## What has to hold
 #
-# {cite:t}`keith2020text` review the ways to adjust for text. All rest on three assumptions, and text strains each.
+# {cite:t}`keith2020text` review the ways to adjust for text. Beside what any comparison of pages needs (here above
+# all
+# that promoting one page takes no orders from another), three assumptions carry them, and text strains each.
 #
 # - *The text holds the cause.* Given the words, promotion is as good as random ({term}`exchangeability`). Here it
 #   is true by construction. What the merchandiser knew and no word says stays hidden.
@@ -143,7 +147,8 @@ run.claim("the naive sign is wrong", naive.high < 0 < truth)
 # ## An encoder with three heads
 #
 # {cite:t}`veitch2020adapting` learn the representation instead, from treatment and outcome. One vector $\phi$ of the
-# text, that of its first token, feeds three linear heads: the {term}`propensity score` $e$, and the outcome without
+# text, that of its first token, feeds three heads (linear here; the authors give the outcomes hidden layers): the
+# {term}`propensity score` $e$, and the outcome without
 # and with promotion, $q_0$ and $q_1$. The loss is cross-entropy for what was done plus squared error for what was
 # seen:
 #
@@ -234,7 +239,8 @@ run.claim("fine-tuned, the sign is right", tuned.low > 0)
 #
 # ## Held against the truth: seven ways to adjust
 #
-# The same pages, new weeks. All adjusted answers use AIPW with two folds; what differs is what the models may read.
+# The same pages, new weeks. All adjusted answers use AIPW with two folds; what differs is what the models may
+# read and, with it, the kind of model.
 
 # %%
 singles = TfidfVectorizer(min_df=10, sublinear_tf=True).fit_transform(texts).toarray()
@@ -379,18 +385,23 @@ run.claim("frozen vectors: no week is covered", table.loc["frozen vectors", "cov
 #   the fifty weeks of the course's long test the sign is right in all, and the intervals cover too seldom.
 #
 # The lasso costs next to nothing and finds most of the cause: where it lives in a handful of phrases, try this first.
-# And what divides the methods is not the size of the model. Frozen vectors come from the same encoder as the
-# fine-tuned ones. It is whether treatment and outcome told the representation what to keep.
+# Frozen vectors come from the same encoder as the fine-tuned ones, so the encoder isn't what divides them. What does,
+# this page can't take apart: training the top layer on treatment and outcome, reading the first token in place of the
+# mean of all, and another kind of model on top. One encoder was run, so nothing is said on size.
 #
 # ## The picture to keep: what the models know, and what is left
 #
 # In a simulation the cause is known, so we can ask each method for it. The {term}`probe` takes what a method
 # predicts, $(e, q_0, q_1)$, and tells from these three numbers whether the text spoke of sending back. Its $R^2$ is
-# the share of the cause's variance that the estimate had at hand. In a linear world the rest, $1 - R^2$, is the share
-# of the bias that stays.
+# the share of the cause's variance that the estimate had at hand. The rest is $1 - R^2$. If the models make the
+# best of
+# the three numbers, the share of the bias that stays here lies between about $1 - R^2$, where some pages are known
+# fully and others not at all, and about $(1 - R^2) / (1 - R^2/4)$, where all are known equally well. The two are
+# close
+# together; the picture draws the first.
 #
 # Now change the cause. Let promotion and orders follow the *stars* of the review, three or fewer against four or
-# five. The text only hints at them.
+# five. The text names no stars.
 
 # %%
 again = seeds[: run.size(ci=3, full=50)]
@@ -423,8 +434,8 @@ plots.show(
     "none. Nothing lies at its upper end, the property itself at its lower end, fine-tuned close by. Frozen vectors "
     "and topics lie on its upper half, ridge and lasso further right and above it. The open points of the stars all "
     "lie high, but for the stars themselves.",
-    caption="What a method lost of the cause stays as bias. Above the line lies who knows more than it uses. Where "
-    "the text only hints at the cause (open), no reader gets far.",
+    caption="What a method lost of the cause stays as bias. Points far above the line know more than they use. "
+    "Where the cause is the stars (open), these readers remove little.",
 )
 
 # %% tags=["hide-input"]
@@ -448,12 +459,16 @@ run.record("probe_given", inside, kind="stochastic", mc_se=0.01)
 run.claim("the frozen vector holds more than the models use", inside > table.loc["frozen vectors", "probe"] + 0.05)
 
 # %% [markdown]
-# The points lie {glue:text}`off_line:.0%` from the line on average. Ridge and lasso lie above it, the lasso by
-# {glue:text}`off_lasso:.0%`: a penalty shrinks coefficients, so they *use* less than they know.
+# Over all seven points, two of which lie on the line by construction, the distance is {glue:text}`off_line:.0%` of
+# the
+# naive bias on average. A little above the line is no fault, as said. The lasso lies higher, by
+# {glue:text}`off_lasso:.0%`. A likely reason: a penalty shrinks coefficients, which a probe with labels can stretch
+# again and the estimate can't. It *uses* less than it knows.
 #
 # With the stars as cause, fine-tuning's probe explains {glue:text}`probe_fine_stars:.0%` of them, and
-# {glue:text}`left_fine_stars:.0%` of the bias is left. No encoder can read what isn't written. Only an analyst who
-# knows the shop can say which of the two cases hers is.
+# {glue:text}`left_fine_stars:.0%` of the bias is left. Some of the stars may not be in these words, and no encoder
+# can read
+# what isn't written; some may be there, and too faint for so few pages. This page doesn't tell the two apart.
 #
 # A warning about probes. Given the labels, a ridge regression on the *frozen vectors* explains
 # {glue:text}`probe_given:.0%` of the sent-back property. The models behind the estimate, which never see labels,
@@ -510,15 +525,18 @@ run.claim("whole text: some weeks are refused, reduced: fewer", kept["refused"] 
 run.claim("reduced: near the truth", abs(kept["value"] - truth) < 0.12, value=kept["value"])
 
 # %% [markdown]
-# In the median week the weights of the whole text leave {glue:text}`ess_whole:.0f` effective pages of
-# {glue:text}`texts:,d`, and the card refuses {glue:text}`refused_whole:d` of {glue:text}`of_weeks:d` weeks. The
+# In the median week the weights of the whole text leave the thinner group {glue:text}`ess_whole:.0f` effective pages,
+# of {glue:text}`texts:,d` pages in both groups, and the card refuses {glue:text}`refused_whole:d` of
+# {glue:text}`of_weeks:d` weeks. The
 # standard error is {glue:text}`se_whole:.2f`. A better model of promotion would make it worse: *a propensity model
 # isn't judged by how well it predicts.*
 #
 # {cite:t}`gui2022causal` ask less of the text. What matters for the outcome is in $q_0$ and $q_1$; a propensity given
-# these two numbers alone is enough, and forgets the dress. The effective sample of the median week is
+# these two numbers alone is enough if both are right, and it forgets the dress. The effective sample of the median
+# week is
 # {glue:text}`ess_reduced:.0f`, the standard error {glue:text}`se_reduced:.2f`, and {glue:text}`refused_reduced:d`
-# weeks are refused. The price: the outcome models must have found the cause, since the propensity can no longer cover
+# weeks are refused. Part of the gap is clipping, which is higher for the reduced propensity: that alone makes weights
+# smaller. The price: the outcome models must have found the cause, since the propensity can no longer cover
 # for what they lost.
 #
 # ### A text that was written afterwards
@@ -577,7 +595,9 @@ run.claim("distilled: close to the text from before", lost < 0.3 * (at["before"]
 # after the week it gives {glue:text}`leak_after:.2f`: much of the effect is credited to the sentence that it caused.
 # Distilling, here taking out words that nearly only promoted pages have, brings back
 # {glue:text}`leak_distilled:.2f`. It works because the leak is a word that is
-# easy to find. The cure that always works is a time stamp: read what the merchandiser read.
+# easy to find. A safer cure is a time stamp: read what the merchandiser read, when she read it. Such a text can't
+# be a
+# consequence, though it may announce the promotion {cite:p}`daoud2022conceptualizing`: look at the overlap, too.
 #
 # ### The shop
 #
@@ -621,8 +641,8 @@ run.claim("shop: and nearer to the truth", abs(mean["columns and words"] - ate) 
 
 # %% [markdown]
 # The truth is {glue:text}`shop_truth:.3f`. The naive answer is {glue:text}`shop_naive:.3f`, the columns give
-# {glue:text}`shop_columns:.3f`, columns and words {glue:text}`shop_words:.3f`. Words help by a part of what was
-# missing; twenty directions that were found without looking at treatment or outcome don't hold all of the tone.
+# {glue:text}`shop_columns:.3f`, columns and words {glue:text}`shop_words:.3f`. Words bring the answer nearer.
+# Whether something is still missing, and whether tone or the linear models are to blame, so few weeks don't tell.
 #
 # ### A much-used implementation
 #
@@ -792,7 +812,7 @@ quiz(
 # ## Takeaways
 #
 # - A text can be the confounder; adjust for what it says, not for what it is.
-# - Treatment and outcome must tell the representation what to keep; frozen vectors and topics lost most of it here.
+# - A representation made without treatment and outcome may lose the cause; frozen vectors and topics did here.
 # - A lasso on words is cheap and beats a frozen language model here: try it before you fine-tune.
 # - Too good a prediction of treatment destroys overlap; text from after the treatment destroys the answer.
 # - A simulated outcome on your own texts shows all of this before a real one can mislead you.
